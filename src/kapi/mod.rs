@@ -1,0 +1,1 @@
+//! KAZOO's messages.
