@@ -158,7 +158,8 @@ impl Call {
         let first = paths.iter().find_map(|path| json::at(variables, path));
         first.is_some_and(|value| match value {
             Value::String(word) => {
-                words.contains(&word.as_str()) || matches!(word.as_str(), "yes" | "full" | "kazoo" | "true")
+                words.contains(&word.as_str())
+                    || matches!(word.as_str(), "yes" | "full" | "kazoo" | "true")
             }
             other => json::value_is_true(other),
         })
@@ -249,7 +250,8 @@ mod tests {
         }));
         changed.set_caller_id_number("1555");
         changed.set_caller_id_name("Name");
-        changed.set_destination(&Destination { number: "5551".into(), request_user: "+1514".into() });
+        changed
+            .set_destination(&Destination { number: "5551".into(), request_user: "+1514".into() });
         assert_eq!(
             Value::Object(changed.into_object()),
             json!({

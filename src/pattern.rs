@@ -128,7 +128,10 @@ mod tests {
 
     #[test]
     fn groups_are_as_erlang_returns_them() {
-        assert_eq!(groups("^(a)?(b)?(c)?$", "ac"), Some(vec!["a".into(), String::new(), "c".into()]));
+        assert_eq!(
+            groups("^(a)?(b)?(c)?$", "ac"),
+            Some(vec!["a".into(), String::new(), "c".into()])
+        );
         assert_eq!(groups("^(a)?(b)?(c)?$", "a"), Some(vec!["a".into()]));
         assert_eq!(groups(r"^\*3(a)?$", "*3"), Some(vec![]));
         assert_eq!(groups("^b", "a"), None);
@@ -162,8 +165,10 @@ mod tests {
     fn names_point_into_the_groups() {
         let pattern = Pattern::new(r"^\*3(?<cid>[0-9]{2})(?<dest>[0-9]+)$").unwrap();
         let found = pattern.captures("*3015149072508").unwrap();
-        let named: Vec<_> =
-            pattern.named_groups().map(|(name, group)| (name, found.groups[group].as_str())).collect();
+        let named: Vec<_> = pattern
+            .named_groups()
+            .map(|(name, group)| (name, found.groups[group].as_str()))
+            .collect();
         assert_eq!(named, [("cid", "01"), ("dest", "5149072508")]);
     }
 }

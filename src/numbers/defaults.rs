@@ -26,10 +26,14 @@ const CLASSIFIERS: [(&str, &str); 7] = [
 ];
 
 pub(super) fn converters() -> Plan {
-    let rules = RULES.iter().map(|(regex, prefix)| ((*regex).to_owned(), json!({"prefix": prefix})));
+    let rules =
+        RULES.iter().map(|(regex, prefix)| ((*regex).to_owned(), json!({"prefix": prefix})));
     Plan::from_object(super::CONVERTERS, &rules.collect())
 }
 
 pub(super) fn classifiers() -> Vec<Classifier> {
-    CLASSIFIERS.iter().map(|(name, regex)| Classifier::read(name, &json!({"regex": regex}))).collect()
+    CLASSIFIERS
+        .iter()
+        .map(|(name, regex)| Classifier::read(name, &json!({"regex": regex})))
+        .collect()
 }

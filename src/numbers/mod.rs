@@ -44,10 +44,10 @@ impl Rules {
         let converters = converters
             .and_then(Value::as_object)
             .map_or_else(defaults::converters, |object| Plan::from_object(CONVERTERS, object));
-        let classifiers = classifiers.and_then(Value::as_object).map_or_else(
-            defaults::classifiers,
-            |object| object.iter().map(|(name, value)| Classifier::read(name, value)).collect(),
-        );
+        let classifiers =
+            classifiers.and_then(Value::as_object).map_or_else(defaults::classifiers, |object| {
+                object.iter().map(|(name, value)| Classifier::read(name, value)).collect()
+            });
         Self { converters, classifiers }
     }
 
@@ -71,9 +71,12 @@ impl Rules {
         }
         let planned = account.dial_plan.apply(number, on_bad)?;
         let number = planned.as_deref().unwrap_or(number);
-        account.converters.as_ref().unwrap_or(&self.converters).apply(number, on_bad).map(
-            |converted| converted.unwrap_or_else(|| number.to_owned()),
-        )
+        account
+            .converters
+            .as_ref()
+            .unwrap_or(&self.converters)
+            .apply(number, on_bad)
+            .map(|converted| converted.unwrap_or_else(|| number.to_owned()))
     }
 
     /// The first classifier that matches the normalised number.
@@ -141,8 +144,9 @@ impl Classifier {
             },
             other => Err(format!("{other} is neither an object nor a regular expression")),
         };
-        let pattern = source
-            .and_then(|source| Pattern::new(source).map_err(|error: PatternError| error.to_string()));
+        let pattern = source.and_then(|source| {
+            Pattern::new(source).map_err(|error: PatternError| error.to_string())
+        });
         Self { name: name.to_owned(), pattern }
     }
 }

@@ -84,11 +84,14 @@ impl Plan {
 
 impl Rule {
     fn read(source: &str, value: &Value) -> Self {
-        let text = |object: &Object, key| object.get(key).and_then(json::to_text).unwrap_or_default();
+        let text =
+            |object: &Object, key| object.get(key).and_then(json::to_text).unwrap_or_default();
         Self {
             source: source.to_owned(),
             pattern: Pattern::new(source).map_err(|error| error.to_string()),
-            affixes: value.as_object().map(|object| (text(object, "prefix"), text(object, "suffix"))),
+            affixes: value
+                .as_object()
+                .map(|object| (text(object, "prefix"), text(object, "suffix"))),
         }
     }
 
