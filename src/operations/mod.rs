@@ -1,1 +1,6 @@
-//! Metrics and health.
+//! What an operator sees of the worker: metrics and health.
+
+pub mod http;
+mod metrics;
+
+pub use metrics::Metrics;

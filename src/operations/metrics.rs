@@ -1,0 +1,175 @@
+//! What is counted, in Prometheus' words.
+//!
+//! Every name starts with `kazoo_dynamic_cid_`. Label values are small closed sets: reason codes,
+//! outcomes, database classes; never a call id or a number.
+
+use std::sync::atomic::AtomicI64;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// A label set of name and value pairs with fixed names.
+type Labels = Vec<(&'static str, &'static str)>;
+
+/// All metrics of a process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    calls: Family<Labels, Counter>,
+    answers: Family<Labels, Counter>,
+    abandoned: Family<Labels, Counter>,
+    rejected: Family<Labels, Counter>,
+    reads: Family<Labels, Counter>,
+    following: Family<Labels, Counter>,
+    violations: Counter,
+    sessions: Family<Labels, Counter>,
+    answer_seconds: Family<Labels, Histogram>,
+    /// Calls in flight.
+    pub in_flight: Gauge<i64, AtomicI64>,
+    /// Whether the worker consumes: 1 or 0.
+    pub consuming: Gauge<i64, AtomicI64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Registers everything.
+    pub fn new() -> Self {
+        // 100 µs to about 3 min: an action that answers at once and one that waits for digits.
+        let answer_seconds = Family::<Labels, Histogram>::new_with_constructor(|| {
+            Histogram::new(exponential_buckets(0.0001, 2.0, 22))
+        });
+        let mut metrics = Self {
+            registry: Registry::with_prefix("kazoo_dynamic_cid"),
+            calls: Family::default(),
+            answers: Family::default(),
+            abandoned: Family::default(),
+            rejected: Family::default(),
+            reads: Family::default(),
+            following: Family::default(),
+            violations: Counter::default(),
+            sessions: Family::default(),
+            answer_seconds,
+            in_flight: Gauge::default(),
+            consuming: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("calls", "Actions decided, by mode, outcome and reason", self.calls.clone());
+        registry.register("answers", "Answers to KAZOO, by kind", self.answers.clone());
+        registry.register(
+            "abandoned",
+            "Actions given up because the call was no longer ours, by cause",
+            self.abandoned.clone(),
+        );
+        registry.register(
+            "rejected_messages",
+            "Messages moved to the rejected queue, by reason",
+            self.rejected.clone(),
+        );
+        registry.register("reads", "Reads of documents and views, by outcome", self.reads.clone());
+        registry.register(
+            "following_flow",
+            "Searches for the flow behind a remote node, by outcome",
+            self.following.clone(),
+        );
+        registry.register(
+            "schema_violations",
+            "Violations of a JSON schema, once per document revision",
+            self.violations.clone(),
+        );
+        registry.register("amqp_sessions", "Ends of AMQP sessions, by cause", self.sessions.clone());
+        registry.register(
+            "answer_seconds",
+            "From the receipt of an execute to its confirmed answer",
+            self.answer_seconds.clone(),
+        );
+        registry.register("in_flight", "Actions running now", self.in_flight.clone());
+        registry.register("consuming", "Whether work is consumed now", self.consuming.clone());
+    }
+
+    /// An action was decided.
+    pub fn decided(&self, mode: &'static str, outcome: &'static str, reason: &'static str) {
+        let labels = vec![("mode", mode), ("outcome", outcome), ("reason", reason)];
+        self.calls.get_or_create(&labels).inc();
+    }
+
+    /// An answer was confirmed by the broker.
+    pub fn answered(&self, mode: &'static str, answer: &'static str, seconds: f64) {
+        self.answers.get_or_create(&vec![("answer", answer)]).inc();
+        self.answer_seconds.get_or_create(&vec![("mode", mode)]).observe(seconds);
+    }
+
+    /// An action was given up; nobody waits for its answer.
+    pub fn abandoned(&self, cause: &'static str) {
+        self.abandoned.get_or_create(&vec![("cause", cause)]).inc();
+    }
+
+    /// A message could not be understood.
+    pub fn rejected(&self, reason: &'static str) {
+        self.rejected.get_or_create(&vec![("reason", reason)]).inc();
+    }
+
+    /// Something was read, or not.
+    pub fn read(&self, what: &'static str, outcome: &'static str) {
+        self.reads.get_or_create(&vec![("what", what), ("outcome", outcome)]).inc();
+    }
+
+    /// The flow behind a remote node was searched.
+    pub fn followed(&self, outcome: &'static str) {
+        self.following.get_or_create(&vec![("outcome", outcome)]).inc();
+    }
+
+    /// A document violates its schema.
+    pub fn violated(&self) {
+        self.violations.inc();
+    }
+
+    /// An AMQP session ended.
+    pub fn session_ended(&self, cause: &'static str) {
+        self.sessions.get_or_create(&vec![("cause", cause)]).inc();
+    }
+
+    /// Everything in Prometheus' text format.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_is_rendered() {
+        let metrics = Metrics::new();
+        metrics.decided("static", "continue", "static");
+        metrics.answered("static", "static_node", 0.0004);
+        metrics.rejected("not_json");
+        metrics.in_flight.set(3);
+        let text = metrics.render();
+        for line in [
+            "kazoo_dynamic_cid_calls_total{mode=\"static\",outcome=\"continue\",reason=\"static\"} 1",
+            "kazoo_dynamic_cid_answers_total{answer=\"static_node\"} 1",
+            "kazoo_dynamic_cid_rejected_messages_total{reason=\"not_json\"} 1",
+            "kazoo_dynamic_cid_in_flight 3",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+    }
+}
