@@ -1,0 +1,231 @@
+//! `callflow/action.execute`: KAZOO hands us a call.
+
+use serde_json::Value;
+
+use super::headers::{Headers, wrong_type};
+use super::{RejectReason, Rejection, Waiting};
+use crate::json::{self, Object};
+use crate::kapi::{Address, AddressError, header, routing};
+
+/// Work: run the action for one call and answer with exactly one `action.result`.
+///
+/// Source: `kapi_callflow.erl` (`action_execute_definition`), `cf_remote_action.erl` (`handle/3`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Execute {
+    /// The executor's call id when it asked; it can change, see [`EventName::ChannelReplaced`].
+    ///
+    /// [`EventName::ChannelReplaced`]: super::EventName::ChannelReplaced
+    pub call_id: String,
+    /// Id of the action; the result must carry it.
+    pub msg_id: String,
+    /// The executor, which waits for the result.
+    pub server_id: Address,
+    /// KAZOO node that asked.
+    pub node: Option<String>,
+    /// The whole call, untouched.
+    pub call: Object,
+    /// The callflow node's `data`; empty when it was absent.
+    pub data: Object,
+    /// Every other member of the message.
+    pub headers: Object,
+}
+
+const CALL: &str = "Call";
+const DATA: &str = "Data";
+
+impl Execute {
+    pub(super) fn read(mut body: Object) -> Result<Self, Rejection> {
+        let checked = check(&body);
+        let (call_id, msg_id, server_id) = checked.map_err(|mut rejection| {
+            rejection.waiting = waiting(&body).map(Box::new);
+            rejection
+        })?;
+        let node = Headers::new(&body).text(header::NODE);
+        Ok(Self {
+            call_id,
+            msg_id,
+            server_id,
+            node,
+            call: take_object(&mut body, CALL),
+            data: take_object(&mut body, DATA),
+            headers: body,
+        })
+    }
+
+    /// Where commands for this call go; `None` when the call names no control queue.
+    pub fn control_queue(&self) -> Result<Option<Address>, AddressError> {
+        json::text(&self.call, "Control-Queue").map(|text| Address::parse(&text)).transpose()
+    }
+
+    /// The call's fetch id: the channel variable, which is what the executor compares, else the
+    /// member of the call.
+    pub fn fetch_id(&self) -> Option<String> {
+        json::object(&self.call, header::CUSTOM_CHANNEL_VARS)
+            .and_then(|vars| json::text(vars, header::FETCH_ID))
+            .or_else(|| json::text(&self.call, header::FETCH_ID))
+    }
+
+    /// The message as it came, except for the order of its members and an empty `Data` where it
+    /// had none.
+    pub fn body(&self) -> Object {
+        let mut body = self.headers.clone();
+        body.insert(CALL.to_owned(), Value::Object(self.call.clone()));
+        body.insert(DATA.to_owned(), Value::Object(self.data.clone()));
+        body
+    }
+}
+
+fn check(body: &Object) -> Result<(String, String, Address), Rejection> {
+    let headers = Headers::new(body);
+    headers.defaults()?;
+    let msg_id = headers.exact_text(header::MSG_ID)?;
+    let call_id = headers.exact_text(header::CALL_ID)?;
+    if !routing::is_call_id(call_id) {
+        return Err(Rejection::new(
+            RejectReason::BadValue,
+            format!(
+                "`{}` cannot be the id of a channel: `{}`",
+                header::CALL_ID,
+                super::shorten(call_id)
+            ),
+        ));
+    }
+    let server_id = Address::parse(headers.exact_text(header::SERVER_ID)?).map_err(|error| {
+        Rejection::new(RejectReason::BadAddress, format!("`{}`: {error}", header::SERVER_ID))
+    })?;
+    match body.get(CALL) {
+        None | Some(Value::Null) => {
+            return Err(Rejection::new(
+                RejectReason::MissingHeader,
+                format!("`{CALL}` is missing"),
+            ));
+        }
+        Some(Value::Object(_)) => {}
+        Some(other) => return Err(wrong_type(CALL, other, "an object")),
+    }
+    headers.objects_or_absent(&[DATA])?;
+    Ok((call_id.to_owned(), msg_id.to_owned(), server_id))
+}
+
+/// Whom to answer, where the message says it although it is refused for something else.
+fn waiting(body: &Object) -> Option<Waiting> {
+    let headers = Headers::new(body);
+    Some(Waiting {
+        server_id: Address::parse(headers.exact_text(header::SERVER_ID).ok()?).ok()?,
+        msg_id: headers.exact_text(header::MSG_ID).ok()?.to_owned(),
+        call_id: headers.exact_text(header::CALL_ID).ok()?.to_owned(),
+    })
+}
+
+/// Takes an object out of the body; the remaining members keep their order.
+fn take_object(body: &mut Object, name: &str) -> Object {
+    match body.shift_remove(name) {
+        Some(Value::Object(members)) => members,
+        _ => Object::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Delivered, Inbound, decode};
+    use super::*;
+    use crate::kapi::fixtures;
+    use serde_json::json;
+
+    fn execute(change: impl FnOnce(&mut Object)) -> Result<Execute, Rejection> {
+        let mut body = fixtures::object("callflow_action_execute.json");
+        change(&mut body);
+        match fixtures::decode_body(&Value::Object(body))? {
+            Inbound::Execute(execute) => Ok(execute),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_execute_is_read_whole() {
+        let read = execute(|_| ()).unwrap();
+        let body = fixtures::object("callflow_action_execute.json");
+        assert_eq!(read.call_id, "7c1e9f02-1@10.0.0.5");
+        assert_eq!(read.msg_id, "4f1d2c3b5a69788796a5b4c3d2e1f001");
+        assert_eq!(
+            read.server_id,
+            Address {
+                queue: "callflow_route_0f3c5b7d9e1a2c4b6d8f0a1b2c3d4e5f".to_owned(),
+                pid: Some("<0.9876.0>".to_owned()),
+            }
+        );
+        assert_eq!(read.node.as_deref(), Some("kazoo_apps@apps1.example.com"));
+        assert_eq!(Value::Object(read.call.clone()), body["Call"]);
+        assert_eq!(Value::Object(read.data.clone()), body["Data"]);
+        assert_eq!(read.body(), body);
+        assert_eq!(read.fetch_id().as_deref(), Some("5b0c7f5e-6a57-4d0f-9a3e-1f0d2c3b4a59"));
+        assert_eq!(read.control_queue().unwrap().unwrap().pid.as_deref(), Some("<0.5432.0>"));
+    }
+
+    #[test]
+    fn an_execute_of_a_living_kazoo_is_read() {
+        for recorded in fixtures::recorded("callflow", "action.execute") {
+            let payload = recorded.payload_bytes();
+            let delivered = Delivered {
+                exchange: &recorded.exchange,
+                routing_key: &recorded.routing_key,
+                content_type: Some("application/json"),
+                payload: &payload,
+            };
+            let Ok(Inbound::Execute(execute)) = decode(&delivered) else { panic!() };
+            assert_eq!(execute.body(), recorded.payload);
+        }
+    }
+
+    #[test]
+    fn absent_data_reads_as_an_empty_object() {
+        for change in [None, Some(json!({})), Some(Value::Null)] {
+            let read = execute(|body| match change {
+                Some(value) => drop(body.insert("Data".to_owned(), value)),
+                None => drop(body.remove("Data")),
+            });
+            assert_eq!(read.unwrap().data, Object::new());
+        }
+    }
+
+    #[test]
+    fn an_execute_that_cannot_be_served_is_rejected_by_header() {
+        for (header, value, reason, can_be_answered) in [
+            ("App-Name", None, RejectReason::MissingHeader, true),
+            ("App-Version", None, RejectReason::MissingHeader, true),
+            ("Msg-ID", None, RejectReason::MissingHeader, false),
+            ("Msg-ID", Some(json!(7)), RejectReason::WrongType, false),
+            ("Call-ID", None, RejectReason::MissingHeader, false),
+            ("Call-ID", Some(json!("#")), RejectReason::BadValue, true),
+            ("Call-ID", Some(json!("")), RejectReason::BadValue, true),
+            ("Server-ID", None, RejectReason::MissingHeader, false),
+            ("Server-ID", Some(json!("")), RejectReason::BadAddress, false),
+            ("Server-ID", Some(json!("pid://0.1/q")), RejectReason::BadAddress, false),
+            ("Call", None, RejectReason::MissingHeader, true),
+            ("Call", Some(json!("text")), RejectReason::WrongType, true),
+            ("Data", Some(json!([])), RejectReason::WrongType, true),
+        ] {
+            let rejection = execute(|body| {
+                body.remove(header);
+                if let Some(value) = value {
+                    body.insert(header.to_owned(), value);
+                }
+            })
+            .unwrap_err();
+            assert_eq!(rejection.reason, reason, "{header}");
+            assert!(rejection.detail.contains(header), "{rejection}");
+            assert_eq!(rejection.waiting.is_some(), can_be_answered, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_control_queue_that_would_crash_a_listener_is_an_error_when_asked_for() {
+        let read = execute(|body| {
+            body["Call"]["Control-Queue"] = json!("pid://nonsense/queue");
+        });
+        assert!(matches!(read.unwrap().control_queue(), Err(AddressError::BadPid { .. })));
+        let read =
+            execute(|body| drop(body["Call"].as_object_mut().unwrap().remove("Control-Queue")));
+        assert_eq!(read.unwrap().control_queue(), Ok(None));
+    }
+}

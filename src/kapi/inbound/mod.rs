@@ -1,0 +1,230 @@
+//! Messages we read.
+//!
+//! [`decode`] turns a delivery into a typed message or says in one [`Rejection`] why it cannot. It
+//! checks what KAZOO's own receivers check (`kz_api.erl`, `validate/4`: required headers, the type
+//! of the message, the predicates of each API) and is lenient elsewhere. It never panics, whatever
+//! the bytes.
+
+mod call_event;
+mod channel_status;
+mod dialplan_error;
+mod document_change;
+mod execute;
+mod headers;
+#[cfg(test)]
+mod properties;
+mod rejection;
+mod usurp_control;
+
+pub use call_event::{CallEvent, EventName};
+pub use channel_status::{ChannelState, ChannelStatus};
+pub use dialplan_error::DialplanError;
+pub use document_change::{Change, DocumentChange};
+pub use execute::Execute;
+pub use rejection::{RejectReason, Rejection, Waiting};
+pub use usurp_control::UsurpControl;
+
+use headers::Headers;
+
+use super::{header, message};
+use crate::json::Object;
+
+/// Payloads larger than this are refused unread, in bytes. The largest KAZOO sends are Call
+/// objects of some ten kilobytes.
+pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
+
+/// A delivery as the broker handed it over.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivered<'a> {
+    /// Exchange it was published to.
+    pub exchange: &'a str,
+    /// Routing key it was published with.
+    pub routing_key: &'a str,
+    /// The property of that name, if it is set.
+    pub content_type: Option<&'a str>,
+    /// The payload.
+    pub payload: &'a [u8],
+}
+
+/// A message KAZOO sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inbound {
+    /// `callflow/action.execute`: work.
+    Execute(Execute),
+    /// `call_event/*`: something happened on a channel.
+    CallEvent(CallEvent),
+    /// `error/dialplan`: a call command failed.
+    DialplanError(DialplanError),
+    /// `call_event/usurp_control`: somebody takes the call over.
+    UsurpControl(UsurpControl),
+    /// `call_event/channel_status_resp` or `channel/channel_status_resp`.
+    ChannelStatus(ChannelStatus),
+    /// `configuration/doc_*` and `configuration/db_*`.
+    DocumentChange(DocumentChange),
+    /// A well-formed message of a type we have no use for.
+    Ignored {
+        /// `Event-Category`.
+        category: String,
+        /// `Event-Name`.
+        name: String,
+    },
+}
+
+/// Decodes a delivery of at most [`MAX_PAYLOAD_BYTES`].
+pub fn decode(delivered: &Delivered<'_>) -> Result<Inbound, Rejection> {
+    decode_within(delivered, MAX_PAYLOAD_BYTES)
+}
+
+/// Decodes a delivery whose payload is at most `max_bytes` long.
+pub fn decode_within(delivered: &Delivered<'_>, max_bytes: usize) -> Result<Inbound, Rejection> {
+    let body = object_of(delivered, max_bytes)?;
+    let headers = Headers::new(&body);
+    let category = headers.exact_text(header::EVENT_CATEGORY)?.to_owned();
+    let name = headers.exact_text(header::EVENT_NAME)?.to_owned();
+    match (category.as_str(), name.as_str()) {
+        ("callflow", "action.execute") => Execute::read(body).map(Inbound::Execute),
+        ("call_event", "usurp_control") => UsurpControl::read(headers).map(Inbound::UsurpControl),
+        ("call_event" | "channel", "channel_status_resp") => {
+            ChannelStatus::read(headers).map(Inbound::ChannelStatus)
+        }
+        ("call_event", name) if is_request(name) => {
+            Ok(Inbound::Ignored { category, name: name.to_owned() })
+        }
+        ("call_event", name) => CallEvent::read(headers, name).map(Inbound::CallEvent),
+        ("error", "dialplan") => DialplanError::read(headers).map(Inbound::DialplanError),
+        ("configuration", name) => match Change::from_event_name(name) {
+            Some(change) => DocumentChange::read(headers, change).map(Inbound::DocumentChange),
+            None => Ok(Inbound::Ignored { category, name: name.to_owned() }),
+        },
+        _ => Ok(Inbound::Ignored { category, name }),
+    }
+}
+
+/// Types under `call_event` that are questions, answers to them, or for media servers only; the
+/// binding of a call's events catches them, too.
+///
+/// Source: `kapi_call.erl` (`api_definitions/0`).
+fn is_request(name: &str) -> bool {
+    matches!(name, "channel_status_req" | "usurp_publisher") || name.starts_with("query_")
+}
+
+fn object_of(delivered: &Delivered<'_>, max_bytes: usize) -> Result<Object, Rejection> {
+    match delivered.content_type {
+        Some(message::CONTENT_TYPE) => {}
+        Some(other) => {
+            return Err(Rejection::new(
+                RejectReason::WrongContentType,
+                format!(
+                    "content type is `{}`, expected `{}`",
+                    shorten(other),
+                    message::CONTENT_TYPE
+                ),
+            ));
+        }
+        None => {
+            return Err(Rejection::new(
+                RejectReason::WrongContentType,
+                format!("there is no content type, expected `{}`", message::CONTENT_TYPE),
+            ));
+        }
+    }
+    if delivered.payload.len() > max_bytes {
+        return Err(Rejection::new(
+            RejectReason::TooLarge,
+            format!("the payload has {} bytes, the limit is {max_bytes}", delivered.payload.len()),
+        ));
+    }
+    match serde_json::from_slice(delivered.payload) {
+        Ok(serde_json::Value::Object(body)) => Ok(body),
+        Ok(other) => Err(Rejection::new(
+            RejectReason::NotAnObject,
+            format!("the payload is {}, expected an object", headers::kind_of(&other)),
+        )),
+        Err(error) => {
+            Err(Rejection::new(RejectReason::NotJson, format!("the payload is not JSON: {error}")))
+        }
+    }
+}
+
+/// The beginning of a text that comes from outside and goes into a log line.
+fn shorten(text: &str) -> String {
+    const MAX: usize = 80;
+    let mut short: String = text.chars().take(MAX).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kapi::fixtures;
+    use serde_json::json;
+
+    fn reason(content_type: Option<&str>, payload: &[u8]) -> (RejectReason, String) {
+        let delivered = Delivered { exchange: "kapps", routing_key: "key", content_type, payload };
+        let rejection = decode_within(&delivered, 64).unwrap_err();
+        (rejection.reason, rejection.detail)
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_rejected_with_the_reason() {
+        let json = Some("application/json");
+        for (content_type, payload, expected, detail) in [
+            (None, &b"{}"[..], RejectReason::WrongContentType, "there is no content type"),
+            (
+                Some("application/erlang"),
+                b"{}",
+                RejectReason::WrongContentType,
+                "`application/erlang`",
+            ),
+            (json, b"", RejectReason::NotJson, "EOF"),
+            (json, b"{", RejectReason::NotJson, "EOF"),
+            (json, b"\xff\xfe", RejectReason::NotJson, "expected value"),
+            (json, b"{\"a\":\"\xff\"}", RejectReason::NotJson, "unicode"),
+            (json, b"{} {}", RejectReason::NotJson, "trailing"),
+            (json, b"[1]", RejectReason::NotAnObject, "an array"),
+            (json, b"null", RejectReason::NotAnObject, "null"),
+            (json, b"{}", RejectReason::MissingHeader, "Event-Category"),
+            (json, b"{\"Event-Category\":1}", RejectReason::WrongType, "Event-Category"),
+            (json, &[b' '; 65], RejectReason::TooLarge, "65 bytes, the limit is 64"),
+        ] {
+            let (reason, text) = reason(content_type, payload);
+            assert_eq!(reason, expected, "{text}");
+            assert!(text.contains(detail), "{text}");
+        }
+    }
+
+    #[test]
+    fn json_nested_too_deeply_is_rejected() {
+        let payload = "[".repeat(200);
+        let delivered = Delivered {
+            exchange: "kapps",
+            routing_key: "key",
+            content_type: Some("application/json"),
+            payload: payload.as_bytes(),
+        };
+        let rejection = decode(&delivered).unwrap_err();
+        assert_eq!(rejection.reason, RejectReason::NotJson);
+        assert!(rejection.detail.contains("recursion limit"), "{rejection}");
+    }
+
+    #[test]
+    fn types_we_have_no_use_for_are_ignored() {
+        for (category, name) in [
+            ("callflow", "resume"),
+            ("callflow", "action.accepted"),
+            ("call_event", "channel_status_req"),
+            ("call_event", "usurp_publisher"),
+            ("call_event", "query_channels_req"),
+            ("configuration", "doc_type_update"),
+            ("error", "other"),
+            ("dialplan", "route_req"),
+        ] {
+            let body = json!({"Event-Category": category, "Event-Name": name});
+            let ignored = Inbound::Ignored { category: category.to_owned(), name: name.to_owned() };
+            assert_eq!(fixtures::decode_body(&body), Ok(ignored));
+        }
+    }
+}
