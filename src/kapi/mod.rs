@@ -1,8 +1,8 @@
 //! KAZOO's messages.
 //!
 //! What goes over AMQP between KAZOO and us, as values: [`Exchange`]s, routing keys, reply
-//! [`Address`]es, the messages we read ([`inbound`]) and those we write (`command`, `result`,
-//! `channel_status`), and the Erlang `term`s inside a result. Reading is strict where KAZOO is
+//! [`Address`]es, the messages we read ([`inbound`]) and those we write (`command`, [`result`],
+//! `channel_status`), and the Erlang [`term`]s inside a result. Reading is strict where KAZOO is
 //! strict and lenient elsewhere; writing is exact, because a KAZOO listener that cannot match a
 //! message dies of it.
 //!
@@ -13,7 +13,9 @@ pub mod exchange;
 pub mod header;
 pub mod inbound;
 pub mod message;
+pub mod result;
 pub mod routing;
+pub mod term;
 
 #[cfg(test)]
 mod fixtures;
@@ -22,3 +24,4 @@ pub use address::{Address, AddressError};
 pub use exchange::{Exchange, ExchangeKind};
 pub use inbound::{Delivered, Inbound, RejectReason, Rejection, decode};
 pub use message::{Identity, Message, new_msg_id};
+pub use result::ActionResult;
