@@ -1,14 +1,17 @@
 //! KAZOO's messages.
 //!
 //! What goes over AMQP between KAZOO and us, as values: [`Exchange`]s, routing keys, reply
-//! [`Address`]es, the messages we read ([`inbound`]) and those we write (`command`, [`result`],
-//! `channel_status`), and the Erlang [`term`]s inside a result. Reading is strict where KAZOO is
+//! [`Address`]es, the messages we read ([`inbound`]) and those we write ([`command`], [`result`],
+//! [`channel_status`]), and the Erlang [`term`]s inside a result. Reading is strict where KAZOO is
 //! strict and lenient elsewhere; writing is exact, because a KAZOO listener that cannot match a
 //! message dies of it.
 //!
 //! This room knows no broker client and no rule of the action.
 
 pub mod address;
+pub mod channel_status;
+pub mod command;
+pub mod conf;
 pub mod exchange;
 pub mod header;
 pub mod inbound;

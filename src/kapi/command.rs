@@ -1,0 +1,260 @@
+//! Call commands: what we tell a call's control process to do.
+//!
+//! A command goes to the call's `Control-Queue` on the exchange `callctl`. Its outcome comes back
+//! as a call event or a dialplan error that carries the command's `Msg-ID`. A control process
+//! validates what it gets and drops an invalid `queue` without a word, so types are exact here.
+//!
+//! Source: `kapps_call_command.erl`, `kapi_dialplan.erl`, `ecallmgr_call_control.erl`.
+
+use serde_json::{Value, json};
+
+use super::{Address, Exchange, Identity, Message, header};
+use crate::json::Object;
+
+/// A call under control.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// Who commands.
+    pub identity: &'a Identity,
+    /// The call's `Control-Queue`.
+    pub control_queue: &'a Address,
+    /// The id the channel has now; a command for an id that control does not know is an error.
+    pub call_id: &'a str,
+}
+
+/// Where a command goes in the queue of its call. Control crashes on any other word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum InsertAt {
+    /// Behind everything else; what happens without the header.
+    Tail,
+    /// In front of everything else.
+    Head,
+    /// Past the queue, at once.
+    Now,
+    /// In place of the whole queue; what is playing stops.
+    Flush,
+}
+
+impl InsertAt {
+    /// The header's text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tail => "tail",
+            Self::Head => "head",
+            Self::Now => "now",
+            Self::Flush => "flush",
+        }
+    }
+}
+
+/// Which KAZOO's `set` is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SetFlavour {
+    /// With `Export-All: false`, as KAZOO master and 5.
+    Master,
+    /// Without, as KAZOO 4.3.
+    V43,
+}
+
+/// Keys that stop a prompt: all twelve of a telephone, in KAZOO's order.
+pub const TERMINATORS: [&str; 12] = ["#", "*", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+/// Media that KAZOO plays to have typed digits forgotten.
+pub const FLUSH_DTMF_MEDIA: &str = "silence_stream://50";
+
+/// Plays a media and then completes the noop with this id.
+///
+/// Control takes the list from its end, so what runs first stands last.
+///
+/// Source: `kapps_call_command.erl` (`play/5`).
+pub fn play(target: &Target<'_>, media: &str, noop_id: &str) -> Message {
+    let commands = json!([
+        {
+            "Application-Name": "noop",
+            "Call-ID": target.call_id,
+            "Msg-ID": noop_id,
+        },
+        {
+            "Application-Name": "play",
+            "Media-Name": media,
+            "Terminators": TERMINATORS,
+            "Call-ID": target.call_id,
+            "Endless-Playback": false,
+        },
+    ]);
+    command(target, "queue", None, [("Commands", commands)])
+}
+
+/// Forgets the digits typed so far, as KAZOO does after it has collected some.
+///
+/// Source: `kapps_call_command.erl` (`flush_dtmf/1`).
+pub fn flush_dtmf(target: &Target<'_>, noop_id: &str) -> Message {
+    play(target, FLUSH_DTMF_MEDIA, noop_id)
+}
+
+/// Does nothing, and reports completion under this id once everything before it is done.
+pub fn noop(target: &Target<'_>, noop_id: &str) -> Message {
+    command(target, "noop", None, []).with_msg_id(noop_id)
+}
+
+/// Stops what plays, empties the queue, and completes the noop with this id.
+pub fn flush(target: &Target<'_>, noop_id: &str) -> Message {
+    command(target, "noop", Some(InsertAt::Flush), []).with_msg_id(noop_id)
+}
+
+/// Answers the call when its turn comes.
+pub fn answer(target: &Target<'_>) -> Message {
+    command(target, "answer", None, [])
+}
+
+/// Answers the call at once.
+pub fn answer_now(target: &Target<'_>) -> Message {
+    command(target, "answer", Some(InsertAt::Now), [])
+}
+
+/// Hangs up when its turn comes, with a cause or the switch's default.
+pub fn hangup(target: &Target<'_>, cause: Option<&str>) -> Message {
+    command(target, "hangup", None, cause.map(|cause| ("Hangup-Cause", Value::from(cause))))
+}
+
+/// Hangs up at once.
+pub fn hangup_now(target: &Target<'_>) -> Message {
+    command(target, "hangup", Some(InsertAt::Now), [])
+}
+
+/// Sets channel variables at once, on this leg only.
+///
+/// Source: `kapps_call_command.erl` (`set/4`); the empty `Custom-Call-Vars` is required.
+pub fn set(target: &Target<'_>, channel_vars: Object, flavour: SetFlavour) -> Message {
+    let export_all = (flavour == SetFlavour::Master).then_some(("Export-All", Value::Bool(false)));
+    let vars = [
+        (header::CUSTOM_CHANNEL_VARS, Value::Object(channel_vars)),
+        ("Custom-Call-Vars", json!({})),
+    ];
+    command(target, "set", Some(InsertAt::Now), vars.into_iter().chain(export_all))
+}
+
+/// A command has no `System-Log-ID`: control copies default headers into the commands of a queue,
+/// and KAZOO's own have none.
+fn command(
+    target: &Target<'_>,
+    application: &str,
+    insert_at: Option<InsertAt>,
+    members: impl IntoIterator<Item = (&'static str, Value)>,
+) -> Message {
+    let mut body = Object::new();
+    body.insert(header::APPLICATION_NAME.to_owned(), Value::from(application));
+    body.insert(header::CALL_ID.to_owned(), Value::from(target.call_id));
+    if let Some(insert_at) = insert_at {
+        body.insert("Insert-At".to_owned(), Value::from(insert_at.as_str()));
+    }
+    body.extend(members.into_iter().map(|(key, value)| (key.to_owned(), value)));
+    let kind = ("call", "command");
+    Message::to(kind, body, target.identity, Exchange::Callctl, target.control_queue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kapi::fixtures;
+
+    /// The command whose name and arguments are those of a payload.
+    fn again(target: &Target<'_>, payload: &Object) -> Message {
+        let text = |key: &str| payload.get(key).and_then(Value::as_str);
+        let msg_id = text("Msg-ID").unwrap_or_default();
+        match (text("Application-Name").unwrap(), text("Insert-At")) {
+            ("queue", None) => {
+                let commands = &payload["Commands"];
+                let media = commands[1]["Media-Name"].as_str().unwrap();
+                play(target, media, commands[0]["Msg-ID"].as_str().unwrap())
+            }
+            ("noop", None) => noop(target, msg_id),
+            ("noop", Some("flush")) => flush(target, msg_id),
+            ("answer", None) => answer(target),
+            ("answer", Some("now")) => answer_now(target),
+            ("hangup", None) => hangup(target, text("Hangup-Cause")),
+            ("hangup", Some("now")) => hangup_now(target),
+            ("set", Some("now")) => {
+                let flavour = if payload.contains_key("Export-All") {
+                    SetFlavour::Master
+                } else {
+                    SetFlavour::V43
+                };
+                set(target, payload["Custom-Channel-Vars"].as_object().cloned().unwrap(), flavour)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn commands_are_those_a_living_kazoo_sends() {
+        let identity = Identity::new("dcid@worker1.example.com", "dcid-worker-1-replies");
+        let mut names = std::collections::BTreeSet::new();
+        for recorded in fixtures::recorded("call", "command") {
+            let control_queue = Address {
+                queue: recorded.routing_key.clone(),
+                pid: recorded.deliver_to_pid.clone(),
+            };
+            let call_id = recorded.payload["Call-ID"].as_str().unwrap();
+            let target = Target { identity: &identity, control_queue: &control_queue, call_id };
+            let message = again(&target, &recorded.payload);
+            fixtures::assert_same_except_app(&message.body, &recorded.payload);
+            assert_eq!(message.exchange.name(), recorded.exchange);
+            assert_eq!(message.routing_key, recorded.routing_key);
+            assert_eq!(message.deliver_to_pid, recorded.deliver_to_pid);
+            names.insert(recorded.payload["Application-Name"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(
+            names.into_iter().collect::<Vec<_>>(),
+            ["answer", "hangup", "noop", "queue", "set"]
+        );
+    }
+
+    #[test]
+    fn commands_are_those_of_the_examples() {
+        let identity = Identity::new("dcid@worker1.example.com", "dcid-worker-1-replies");
+        let control_queue = Address::parse("pid://<0.5432.0>/ecallmgr-control").unwrap();
+        let target = Target {
+            identity: &identity,
+            control_queue: &control_queue,
+            call_id: "7c1e9f02-1@10.0.0.5",
+        };
+        for example in [
+            "command_answer.json",
+            "command_answer_now.json",
+            "command_flush.json",
+            "command_flush_dtmf.json",
+            "command_hangup_now.json",
+            "command_hangup_queued.json",
+            "command_noop.json",
+            "command_queue_play.json",
+            "command_set.json",
+        ] {
+            let payload = fixtures::object(example);
+            let message = again(&target, &payload);
+            fixtures::assert_same_except_app(&message.body, &payload);
+            assert_eq!(message.deliver_to_pid.as_deref(), Some("<0.5432.0>"), "{example}");
+        }
+        let flushed = fixtures::object("command_flush_dtmf.json");
+        let noop_id = flushed["Commands"][0]["Msg-ID"].as_str().unwrap();
+        fixtures::assert_same_except_app(&flush_dtmf(&target, noop_id).body, &flushed);
+    }
+
+    #[test]
+    fn each_command_has_its_own_msg_id() {
+        let identity = Identity::new("dcid@worker1", "replies");
+        let control_queue = Address::queue("control");
+        let target = Target { identity: &identity, control_queue: &control_queue, call_id: "a@b" };
+        let play = play(&target, "prompt://x", "noop-id");
+        assert_ne!(play.msg_id(), "noop-id");
+        assert_ne!(play.msg_id(), answer(&target).msg_id());
+        assert_eq!(noop(&target, "noop-id").msg_id(), "noop-id");
+        assert_eq!(flush(&target, "noop-id").msg_id(), "noop-id");
+    }
+
+    #[test]
+    fn only_four_places_in_the_queue_exist() {
+        let words = [InsertAt::Tail, InsertAt::Head, InsertAt::Now, InsertAt::Flush];
+        assert_eq!(words.map(InsertAt::as_str), ["tail", "head", "now", "flush"]);
+    }
+}
