@@ -1,0 +1,54 @@
+//! The schemas of the folder `schemas/`, as part of the binary.
+
+/// Pairs each named schema with the text of its file.
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../schemas/", $name, ".json")))),+]
+    };
+}
+
+/// Name and JSON text of each schema.
+const DOCUMENTS: &[(&str, &str)] = files![
+    "callflows",
+    "callflows.action",
+    "callflows.dynamic_cid",
+    "contacts",
+    "dynamic_cid.worker",
+    "kapi.call.channel_status_req",
+    "kapi.call.channel_status_resp",
+    "kapi.call.event",
+    "kapi.call.usurp_control",
+    "kapi.callflow.action.accepted",
+    "kapi.callflow.action.execute",
+    "kapi.callflow.action.result",
+    "kapi.conf.doc_update",
+    "kapi.dialplan.answer",
+    "kapi.dialplan.error",
+    "kapi.dialplan.hangup",
+    "kapi.dialplan.noop",
+    "kapi.dialplan.play",
+    "kapi.dialplan.queue",
+    "kapi.dialplan.set",
+    "kapi.headers",
+    "list_entries",
+    "lists",
+    "metaflow",
+    "metaflows",
+    "profile",
+    "system_config.callflow.dynamic_cid",
+];
+
+/// Name and JSON text of every schema that comes with this program, in the order of their names:
+/// what is installed into a cluster's `system_schemas` where it is missing there.
+pub fn documents() -> impl Iterator<Item = (&'static str, &'static str)> {
+    DOCUMENTS.iter().copied()
+}
+
+/// Whether only our schema of this name counts: KAZOO publishes its `kapi` schemas with wrong
+/// types (`Data` of an execute is said to be text), and what `worker` may hold is ours alone.
+pub(super) fn is_ours_alone(name: &str) -> bool {
+    name.starts_with("kapi.") || name == WORKER
+}
+
+/// The schema of the object `worker`.
+pub(super) const WORKER: &str = "dynamic_cid.worker";
