@@ -44,6 +44,12 @@ pub fn documents() -> impl Iterator<Item = (&'static str, &'static str)> {
     DOCUMENTS.iter().copied()
 }
 
+/// Names of the schemas that a cluster's own may replace: the documents worth reading from its
+/// `system_schemas`. What KAZOO's published ones refer to is among them.
+pub fn replaceable() -> impl Iterator<Item = &'static str> {
+    documents().map(|(name, _)| name).filter(|name| !is_ours_alone(name))
+}
+
 /// Whether only our schema of this name counts: KAZOO publishes its `kapi` schemas with wrong
 /// types (`Data` of an execute is said to be text), and what `worker` may hold is ours alone.
 pub(super) fn is_ours_alone(name: &str) -> bool {

@@ -24,7 +24,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-pub use embedded::documents;
+pub use embedded::{documents, replaceable};
 pub use reporter::{Reporter, Subject};
 pub use store::{Origin, Refused};
 pub use violation::Violation;
