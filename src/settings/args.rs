@@ -1,0 +1,149 @@
+//! The flags.
+
+use std::fmt;
+
+use clap::Args;
+
+use super::reference as r;
+
+/// A flag's value that may hold a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sensitive(pub String);
+
+impl From<String> for Sensitive {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Sensitive {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&super::redacted(&self.0))
+    }
+}
+
+/// The flags that every subcommand has, as text: they are understood together with the environment
+/// and `config.ini`, so that all mistakes are reported at once.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct GlobalArgs {
+    #[arg(long, global = true, value_name = "PATH", help = r::CONFIG.help(), long_help = r::CONFIG.long_help())]
+    pub(super) config: Option<String>,
+
+    #[arg(long, global = true, value_name = "URI", help = r::AMQP_URI.help(), long_help = r::AMQP_URI.long_help())]
+    pub(super) amqp_uri: Vec<Sensitive>,
+
+    #[arg(long, global = true, value_name = "URI", help = r::COUCHDB_URI.help(), long_help = r::COUCHDB_URI.long_help())]
+    pub(super) couchdb_uri: Option<Sensitive>,
+
+    #[arg(long, global = true, value_name = "TIME", help = r::COUCHDB_TIMEOUT.help(), long_help = r::COUCHDB_TIMEOUT.long_help())]
+    pub(super) couchdb_timeout: Option<String>,
+
+    #[arg(long, global = true, value_name = "NAME@HOST", help = r::NODE.help(), long_help = r::NODE.long_help())]
+    pub(super) node: Option<String>,
+
+    #[arg(long, global = true, value_name = "NAME@HOST", help = r::CONFIG_NODE.help(), long_help = r::CONFIG_NODE.long_help())]
+    pub(super) config_node: Option<String>,
+
+    #[arg(long, global = true, value_name = "ZONE", help = r::ZONE.help(), long_help = r::ZONE.long_help())]
+    pub(super) zone: Option<String>,
+
+    #[arg(long, global = true, value_name = "SEAMS", help = r::SEAMS.help(), long_help = r::SEAMS.long_help())]
+    pub(super) seams: Option<String>,
+
+    #[arg(long, global = true, value_name = "ADDRESS", help = r::LISTEN.help(), long_help = r::LISTEN.long_help())]
+    pub(super) listen: Option<String>,
+
+    #[arg(long, global = true, value_name = "TIME", help = r::GRACE.help(), long_help = r::GRACE.long_help())]
+    pub(super) grace: Option<String>,
+
+    #[arg(long, global = true, value_name = "NUMBER", help = r::PREFETCH.help(), long_help = r::PREFETCH.long_help())]
+    pub(super) prefetch: Option<String>,
+
+    #[arg(long, global = true, value_name = "TIME", help = r::CACHE_TTL.help(), long_help = r::CACHE_TTL.long_help())]
+    pub(super) cache_ttl: Option<String>,
+
+    #[arg(long, global = true, value_name = "NUMBER", help = r::CACHE_CAPACITY.help(), long_help = r::CACHE_CAPACITY.long_help())]
+    pub(super) cache_capacity: Option<String>,
+
+    #[arg(long, global = true, value_name = "FORMAT", help = r::LOG_FORMAT.help(), long_help = r::LOG_FORMAT.long_help())]
+    pub(super) log_format: Option<String>,
+}
+
+impl GlobalArgs {
+    /// What the command line gives for a setting; several texts only where a flag may repeat.
+    pub(super) fn values(&self, setting: &str) -> Vec<&str> {
+        let one = match setting {
+            "config" => &self.config,
+            "amqp-uri" => return self.amqp_uri.iter().map(|uri| uri.0.as_str()).collect(),
+            "couchdb-uri" => return self.couchdb_uri.iter().map(|uri| uri.0.as_str()).collect(),
+            "couchdb-timeout" => &self.couchdb_timeout,
+            "node" => &self.node,
+            "config-node" => &self.config_node,
+            "zone" => &self.zone,
+            "seams" => &self.seams,
+            "listen" => &self.listen,
+            "grace" => &self.grace,
+            "prefetch" => &self.prefetch,
+            "cache-ttl" => &self.cache_ttl,
+            "cache-capacity" => &self.cache_capacity,
+            "log-format" => &self.log_format,
+            _ => &None,
+        };
+        one.iter().map(String::as_str).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Example {
+        #[command(flatten)]
+        settings: GlobalArgs,
+    }
+
+    #[test]
+    fn every_flag_of_the_reference_exists_and_is_read() {
+        for setting in r::reference() {
+            let Some(flag) = setting.flag else { continue };
+            let example = Example::try_parse_from(["test", flag, "value"]).unwrap();
+            assert_eq!(example.settings.values(setting.name), ["value"], "{flag}");
+        }
+    }
+
+    #[test]
+    fn every_flag_is_in_the_reference() {
+        let documented: Vec<_> = r::reference().iter().filter_map(|setting| setting.flag).collect();
+        for argument in Example::command().get_arguments() {
+            let Some(long) = argument.get_long() else { continue };
+            assert!(documented.contains(&format!("--{long}").as_str()), "{long}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_the_variable_and_the_default() {
+        let help = Example::command().render_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for setting in r::reference().iter().filter(|setting| setting.flag.is_some()) {
+            let variable = format!("[env: {}]", setting.variable.unwrap());
+            assert!(help.contains(&variable), "{variable} in {help}");
+            assert!(help.contains(&format!("[default: {}]", setting.default)), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn passwords_of_flags_are_not_shown() {
+        let example = Example::try_parse_from([
+            "test",
+            "--amqp-uri=amqp://guest:s3cret@host",
+            "--couchdb-uri",
+            "http://admin:s3cret@host",
+        ]);
+        let shown = format!("{:?}", example.unwrap());
+        assert!(shown.contains("guest:…@host") && !shown.contains("s3cret"), "{shown}");
+    }
+}
