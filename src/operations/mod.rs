@@ -1,6 +1,7 @@
-//! What an operator sees of the worker: metrics and health.
+//! What an operator sees of the worker: metrics, health and logs.
 
 pub mod http;
+pub mod logs;
 mod metrics;
 
 pub use metrics::Metrics;

@@ -1,0 +1,70 @@
+//! Log lines.
+//!
+//! A subcommand that prints a result keeps standard output for it and logs to standard error; the
+//! service logs to standard output, where journald and containers look.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::settings::LogFormat;
+
+/// Where the lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogOutput {
+    /// For the service.
+    StandardOutput,
+    /// For a subcommand with a result of its own.
+    StandardError,
+}
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The filter is not one; the settings check this before.
+    #[error("the log filter cannot be used")]
+    Filter(#[from] ParseError),
+    /// Something else logs already.
+    #[error("the log is already set up")]
+    Taken(#[from] TryInitError),
+}
+
+/// Sets up the process's log; once per process.
+///
+/// `filter` is in the syntax of `RUST_LOG`. Colours appear only in text on a terminal, and not
+/// where the environment asks for none with `NO_COLOR`.
+pub fn initialise(format: LogFormat, filter: &str, output: LogOutput) -> Result<(), LogError> {
+    let filter = EnvFilter::builder().parse(filter)?;
+    let (writer, terminal) = match output {
+        LogOutput::StandardOutput => (BoxMakeWriter::new(io::stdout), io::stdout().is_terminal()),
+        LogOutput::StandardError => (BoxMakeWriter::new(io::stderr), io::stderr().is_terminal()),
+    };
+    let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines = fmt().with_env_filter(filter).with_writer(writer);
+    match format {
+        LogFormat::Text => lines.with_ansi(colours).finish().try_init()?,
+        LogFormat::Json => lines.json().flatten_event(true).with_ansi(false).finish().try_init()?,
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_is_none_is_refused() {
+        let refused = initialise(LogFormat::Text, "a=loud", LogOutput::StandardError);
+        assert!(matches!(refused, Err(LogError::Filter(_))));
+    }
+
+    #[test]
+    fn the_log_is_set_up_once() {
+        initialise(LogFormat::Json, "off", LogOutput::StandardError).unwrap();
+        let again = initialise(LogFormat::Text, "off", LogOutput::StandardOutput);
+        assert!(matches!(again, Err(LogError::Taken(_))));
+    }
+}
