@@ -1,1 +1,39 @@
-fn main() {}
+//! The program `kazoo-dynamic-cid`: reads the command line and the settings, starts the log and the
+//! runtime, and hands over to the subcommand.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use kazoo_dynamic_cid::cli::{Cli, CliError};
+use kazoo_dynamic_cid::operations::logs;
+use kazoo_dynamic_cid::settings::{EXIT_USAGE, Process, Settings};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => {
+            // Help and version arrive here too. A closed terminal is no reason to fail.
+            let _ = answer.print();
+            return if answer.use_stderr() { EXIT_USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    start(cli).unwrap_or_else(|error| {
+        eprintln!("kazoo-dynamic-cid: {error:#}");
+        error.downcast_ref::<CliError>().map_or(1, CliError::exit_code).into()
+    })
+}
+
+fn start(cli: Cli) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(&cli.settings, &Process).map_err(CliError::from)?;
+    logs::initialise(settings.log_format.value, &settings.log_filter, cli.command.log_output())
+        .map_err(CliError::from)?;
+    // Several libraries ask rustls for the process's provider and none of them chooses one. It
+    // fails only where one is installed already, which does as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime does not start")?;
+    Ok(runtime.block_on(cli.command.execute(settings))?)
+}

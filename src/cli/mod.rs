@@ -1,1 +1,178 @@
-//! The subcommands.
+//! The command line: one file per subcommand.
+
+pub mod call;
+pub mod run;
+pub mod simulate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::operations::logs::{LogError, LogOutput};
+use crate::settings::{self, EXIT_USAGE, GlobalArgs, Problems, Settings};
+
+/// What the program is for, in front of the list of subcommands.
+const ABOUT: &str = "A worker that does KAZOO's dynamic_cid callflow action over AMQP";
+
+const LONG_ABOUT: &str = "\
+A worker that does KAZOO's dynamic_cid callflow action: it chooses the caller ID of outgoing calls \
+from the callflow, from digits the caller presses, or from lists.
+
+KAZOO hands it a call where a callflow's dynamic_cid node has \"remote_execution\": true. The worker \
+reads the same documents as KAZOO and finds RabbitMQ and CouchDB through KAZOO's own config.ini, so \
+that on a KAZOO server `run` needs no settings at all. `simulate` shows what would happen to a call \
+and needs no running worker; `call` places a test call through one.
+
+Every setting can be a flag, an environment variable or a key in the [dynamic_cid] section of \
+config.ini; the first of these that has it wins.";
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 failed, 64 wrong settings or arguments. `--help` says more than `-h`.";
+
+/// What has no flag: passwords, which a command line would show to everyone, and the log filter.
+fn after_long_help() -> String {
+    let mut text = "Settings without a flag:\n".to_owned();
+    for setting in settings::reference().iter().filter(|setting| setting.flag.is_none()) {
+        let variable = setting.variable.unwrap_or(setting.name);
+        text.extend([
+            "  ",
+            variable,
+            "\n          ",
+            setting.meaning,
+            " [default: ",
+            setting.default,
+            "]\n",
+        ]);
+    }
+    format!("{text}\nExit codes: 0 done, 1 failed, 64 wrong settings or arguments.")
+}
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "kazoo-dynamic-cid", version, about = ABOUT, long_about = LONG_ABOUT)]
+#[command(after_help = AFTER_HELP, after_long_help = after_long_help())]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What every subcommand can be told.
+    #[command(flatten)]
+    pub settings: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Join the KAZOO cluster and serve calls until SIGTERM
+    ///
+    /// Joins the cluster that config.ini describes and serves calls until SIGTERM or SIGINT; then
+    /// takes no new calls, lets those in flight finish within --grace, and exits. SIGHUP empties
+    /// the caches. Health is at /healthz and /readyz, metrics are at /metrics of the --listen
+    /// address. Log lines go to standard output.
+    Run(run::RunArgs),
+    /// Explain step by step what would happen to a call, without placing it
+    ///
+    /// Follows a call through the account's documents as the worker would and explains each step:
+    /// the callflow, the pattern and its capture groups, the list and the entry, the caller ID and
+    /// the destination, and what would be sent to KAZOO. RabbitMQ is not used. Log lines go to
+    /// standard error.
+    Simulate(simulate::SimulateArgs),
+    /// Place a test call through a running worker and print every message
+    ///
+    /// Acts as KAZOO for one synthetic call: hands it to a running worker over RabbitMQ, answers
+    /// the worker's commands, and prints every message in both directions and what became of the
+    /// call. Other listeners of a cluster, such as call records and webhooks, hear the events of
+    /// this call; so it is refused where other nodes are seen, unless --on-live-cluster is given.
+    /// Log lines go to standard error.
+    Call(call::CallArgs),
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OutputFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Why a subcommand did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] Problems),
+    /// The arguments cannot be used, though each alone is well-formed.
+    #[error("{0}")]
+    Usage(String),
+    /// The log could not be set up.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// It was tried and did not succeed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl CliError {
+    /// The process's exit code: 64 where the operator must change something before trying again.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_) | Self::Usage(_) => EXIT_USAGE,
+            Self::Log(_) | Self::Failed(_) => 1,
+        }
+    }
+}
+
+impl Command {
+    /// Where this subcommand's log lines belong.
+    pub fn log_output(&self) -> LogOutput {
+        match self {
+            Self::Run(_) => LogOutput::StandardOutput,
+            Self::Simulate(_) | Self::Call(_) => LogOutput::StandardError,
+        }
+    }
+
+    /// Does it.
+    pub async fn execute(self, settings: Settings) -> Result<ExitCode, CliError> {
+        for notice in &settings.notices {
+            tracing::warn!("{notice}");
+        }
+        match self {
+            Self::Run(args) => run::run(args, settings).await,
+            Self::Simulate(args) => simulate::run(args, settings).await,
+            Self::Call(args) => call::run(args, settings).await,
+        }
+    }
+}
+
+/// An account id: 32 characters, which KAZOO writes in lower-case hexadecimal.
+fn account_id(text: &str) -> Result<String, &'static str> {
+    if text.len() == 32 && text.chars().all(|c| c.is_ascii_alphanumeric()) {
+        Ok(text.to_owned())
+    } else {
+        Err("an account id has 32 letters and digits")
+    }
+}
+
+/// A dialled number, or whatever else a phone can dial.
+fn dialled(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@') {
+        Err("a dialled number has at least one character and no blanks")
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// Keys of a phone.
+fn key_presses(text: &str) -> Result<String, &'static str> {
+    if text.chars().all(|c| "0123456789*#ABCD".contains(c)) {
+        Ok(text.to_owned())
+    } else {
+        Err("keys are 0 to 9, *, # and A to D")
+    }
+}
+
+#[cfg(test)]
+mod tests;
