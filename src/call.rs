@@ -67,6 +67,13 @@ impl Call {
         self.text("Authorizing-ID").or_else(|| self.channel_variable("Authorizing-ID"))
     }
 
+    /// The endpoint whose dial plan an off-net node applies: `Restricted-Endpoint-ID` of the
+    /// key-value store, else [`authorizing_id`](Self::authorizing_id).
+    pub fn dialling_endpoint_id(&self) -> Option<String> {
+        let restricted = self.kvs("Restricted-Endpoint-ID").and_then(json::non_empty_text);
+        restricted.or_else(|| self.authorizing_id())
+    }
+
     fn channel_variable(&self, key: &str) -> Option<String> {
         json::text(json::object(&self.0, "Custom-Channel-Vars")?, key)
     }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use kazoo_dynamic_cid::call::Call;
 use kazoo_dynamic_cid::dynamic_cid::{
-    Action, Change, Context, Departures, Effect, Event, Job, List, ListRead, Next, NoopId, Preset,
-    RouteTarget, Routed, Step, SystemConfig,
+    Action, Change, Context, Departures, Effect, Endpoint, Event, Job, List, ListRead, Next,
+    NoopId, Preset, RouteTarget, Routed, Step, SystemConfig,
 };
 use kazoo_dynamic_cid::json::{self, Object};
 use kazoo_dynamic_cid::numbers::{AccountRules, Rules};
@@ -110,7 +110,12 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Hangup),
         1 => Just(Event::Other),
         1 => Just(Event::Timer),
-        1 => (target, prop::option::of(any_json())).prop_map(|(target, endpoint)| {
+        1 => (target, prop::option::of((any_json(), any::<bool>()))).prop_map(|(target, endpoint)| {
+            let endpoint = match endpoint {
+                None => Endpoint::None,
+                Some((endpoint, true)) => Endpoint::Merged(endpoint),
+                Some((endpoint, false)) => Endpoint::Broken(endpoint),
+            };
             Event::Routed(Routed::Found { target, endpoint })
         }),
         1 => Just(Event::Routed(Routed::NotFound)),

@@ -5,7 +5,7 @@ use super::config::{
     DEFAULT_COLLECT_MS, DEFAULT_DIGITS, DEFAULT_INTERDIGIT_MS, DEFAULT_WHITELIST, Setting,
 };
 use super::step::{
-    Change, Command, Effect, Event, Millis, Next, NoopId, Outcome, Question, Routed, Step,
+    Change, Command, Effect, Endpoint, Event, Millis, Next, NoopId, Outcome, Question, Routed, Step,
 };
 use super::{
     Context, IdxName, InvalidDocument, InvalidRegex, Job, ListRead, Mode, OptionalGroups, Prompts,
@@ -398,9 +398,7 @@ impl Action {
         let permitted = json::is_true(&self.job.data, "permit_custom_callflow", false);
         match routed {
             Routed::Found { target, endpoint } if target.no_match || permitted => {
-                if self.enforces_restrictions()
-                    && self.is_restricted(&destination, endpoint.as_ref())?
-                {
+                if self.enforces_restrictions() && self.is_restricted(&destination, endpoint)? {
                     return Ok(self.refuse_call(effects));
                 }
                 Ok(Next::Done(Outcome::Branch { reason: self.reason, target: target.clone() }))
@@ -416,13 +414,13 @@ impl Action {
         }
     }
 
-    fn is_restricted(
-        &self,
-        destination: &str,
-        endpoint: Option<&serde_json::Value>,
-    ) -> Result<bool, Death> {
-        let Some(endpoint) = endpoint else {
-            return Ok(false);
+    fn is_restricted(&self, destination: &str, endpoint: &Endpoint) -> Result<bool, Death> {
+        let endpoint = match endpoint {
+            Endpoint::None => return Ok(false),
+            Endpoint::Broken(_) if self.dies_of_documents() => {
+                return Err(Death(Reason::InvalidRestriction));
+            }
+            Endpoint::Merged(endpoint) | Endpoint::Broken(endpoint) => endpoint,
         };
         let class = self
             .context

@@ -40,6 +40,6 @@ pub use prompt::Prompts;
 pub use reason::Reason;
 pub use restriction::{Verdict, verdict};
 pub use step::{
-    Change, Command, Effect, Event, Millis, Next, NoopId, Outcome, Question, RouteTarget, Routed,
-    Step,
+    Change, Command, Effect, Endpoint, Event, Millis, Next, NoopId, Outcome, Question, RouteTarget,
+    Routed, Step,
 };

@@ -93,14 +93,25 @@ pub enum Routed {
     Found {
         /// Which.
         target: RouteTarget,
-        /// The merged endpoint of the call's Authorizing-ID; `None` where there is none or it
-        /// cannot be read, which KAZOO takes for "not restricted".
-        endpoint: Option<serde_json::Value>,
+        /// What restricts the call.
+        endpoint: Endpoint,
     },
     /// No callflow serves the destination, or the callflows could not be read.
     NotFound,
     /// The lookup died of a pattern whose groups all took no part (D31).
     Crashed,
+}
+
+/// The endpoint a call comes from, as far as it restricts the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// There is none, or it cannot be read, which KAZOO takes for "not restricted".
+    None,
+    /// The merged endpoint of the call's Authorizing-ID.
+    Merged(serde_json::Value),
+    /// KAZOO dies when it merges the endpoint; this is the merge in which the misshapen values say
+    /// nothing.
+    Broken(serde_json::Value),
 }
 
 /// A callflow that serves a destination.

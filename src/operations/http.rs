@@ -69,7 +69,8 @@ async fn ready(State(shared): State<Shared>) -> Response {
 }
 
 async fn render(State(shared): State<Shared>) -> Response {
-    let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    let kind =
+        [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
     (kind, shared.metrics.render()).into_response()
 }
 
@@ -93,7 +94,9 @@ mod tests {
         let stop = CancellationToken::new();
         let any = "127.0.0.1:0".parse().unwrap();
         let (address, server) =
-            listen(any, Arc::default(), Arc::new(Obstacles(obstacles)), stop.clone()).await.unwrap();
+            listen(any, Arc::default(), Arc::new(Obstacles(obstacles)), stop.clone())
+                .await
+                .unwrap();
         let server = tokio::spawn(server);
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");

@@ -67,7 +67,11 @@ impl Metrics {
 
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("calls", "Actions decided, by mode, outcome and reason", self.calls.clone());
+        registry.register(
+            "calls",
+            "Actions decided, by mode, outcome and reason",
+            self.calls.clone(),
+        );
         registry.register("answers", "Answers to KAZOO, by kind", self.answers.clone());
         registry.register(
             "abandoned",
@@ -90,7 +94,11 @@ impl Metrics {
             "Violations of a JSON schema, once per document revision",
             self.violations.clone(),
         );
-        registry.register("amqp_sessions", "Ends of AMQP sessions, by cause", self.sessions.clone());
+        registry.register(
+            "amqp_sessions",
+            "Ends of AMQP sessions, by cause",
+            self.sessions.clone(),
+        );
         registry.register(
             "answer_seconds",
             "From the receipt of an execute to its confirmed answer",

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use kazoo_dynamic_cid::call::Call;
 use kazoo_dynamic_cid::dynamic_cid::{
-    Change, Command, Context, Departures, Event, Job, List, ListRead, Mode, NoopId, Outcome,
-    Preset, Question, RouteTarget, Routed, SystemConfig,
+    Change, Command, Context, Departures, Endpoint, Event, Job, List, ListRead, Mode, NoopId,
+    Outcome, Preset, Question, RouteTarget, Routed, SystemConfig,
 };
 use kazoo_dynamic_cid::numbers::{AccountRules, OnBadRule, Rules};
 use kazoo_dynamic_cid::simulation::{self, Act, Happening, Script, ScriptStep, Trigger};
@@ -161,7 +161,7 @@ fn route(case: &Case, question: &Question, departures: Departures) -> Routed {
                     .as_array()
                     .is_some_and(|n| n.contains(&json!("no_match"))),
             },
-            endpoint: case.endpoint.clone(),
+            endpoint: case.endpoint.clone().map_or(Endpoint::None, Endpoint::Merged),
         },
     }
 }
