@@ -428,12 +428,11 @@ impl Action {
             .classify(destination, self.on_bad_rule())
             .map_err(|_| Death(Reason::InvalidNumberRule))?;
         match verdict(endpoint, class) {
-            Verdict::Allowed => Ok(false),
             Verdict::Denied => Ok(true),
             Verdict::Broken(_) if self.dies_of_documents() => {
                 Err(Death(Reason::InvalidRestriction))
             }
-            Verdict::Broken(_) => Ok(false),
+            Verdict::Allowed | Verdict::Broken(_) => Ok(false),
         }
     }
 

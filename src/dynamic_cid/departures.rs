@@ -200,18 +200,12 @@ impl Departures {
     /// up on its own; `preset` likewise.
     pub fn read(layers: &[&Object]) -> (Self, Vec<BadDeparture>) {
         let mut reader = Reader { layers, bad: Vec::new() };
-        let preset = match reader.word(
-            "preset",
-            |word| match word {
-                "kazoo" => Some(Preset::Kazoo),
-                "recommended" => Some(Preset::Recommended),
-                _ => None,
-            },
-            &["recommended", "kazoo"],
-        ) {
-            Some(preset) => preset,
-            None => Preset::default(),
+        let preset = |word: &str| match word {
+            "kazoo" => Some(Preset::Kazoo),
+            "recommended" => Some(Preset::Recommended),
+            _ => None,
         };
+        let preset = reader.word("preset", preset, &["recommended", "kazoo"]).unwrap_or_default();
         let mut departures = Self::from(preset);
         macro_rules! choose {
             ($($field:ident: $kind:ident),+ $(,)?) => {

@@ -149,8 +149,10 @@ impl Outcome {
     /// The reason code.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Continue(reason) | Self::Stop(reason) | Self::Died(reason) => *reason,
-            Self::Branch { reason, .. } => *reason,
+            Self::Continue(reason)
+            | Self::Stop(reason)
+            | Self::Died(reason)
+            | Self::Branch { reason, .. } => *reason,
             Self::Refused => Reason::Restricted,
         }
     }

@@ -85,14 +85,13 @@ impl Rules {
         for classifier in &self.classifiers {
             match &classifier.pattern {
                 Ok(pattern) if pattern.is_match(&number) => return Ok(Some(&classifier.name)),
-                Ok(_) => {}
                 Err(reason) if on_bad == OnBadRule::Raise => {
                     return Err(BadRule {
                         path: format!("classifiers.{}.regex", classifier.name),
                         reason: reason.clone(),
                     });
                 }
-                Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
         }
         Ok(None)
