@@ -1,0 +1,85 @@
+//! A cheap test before a regular expression is run: accounts with hundreds of patterns exist, and
+//! nearly all of them begin with a feature code such as `^\*21`.
+
+/// The digits, `*`, `#` and `+` with which every subject of a pattern begins; empty where nothing
+/// certain can be said.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Prefix(String);
+
+impl Prefix {
+    /// Only what is plain to see counts: the pattern begins with `^`, has no alternative, and
+    /// spells its first characters out.
+    pub(super) fn of(pattern: &str) -> Self {
+        let mut literal = String::new();
+        let mut rest = match pattern.strip_prefix('^') {
+            Some(rest) if !pattern.contains('|') => rest,
+            _ => return Self(literal),
+        };
+        while let Some((character, after)) = first_literal(rest) {
+            if after.starts_with(['?', '*', '+', '{']) {
+                break;
+            }
+            literal.push(character);
+            rest = after;
+        }
+        Self(literal)
+    }
+
+    pub(super) fn admits(&self, subject: &str) -> bool {
+        subject.starts_with(&self.0)
+    }
+}
+
+fn first_literal(pattern: &str) -> Option<(char, &str)> {
+    let escaped = pattern.strip_prefix('\\');
+    let text = escaped.unwrap_or(pattern);
+    let character = text.chars().next()?;
+    // `\2` is a reference to a group and a bare `*` repeats what stands before it.
+    let literal = match character {
+        '0'..='9' => escaped.is_none(),
+        '*' | '+' | '#' => escaped.is_some(),
+        _ => false,
+    };
+    literal.then(|| (character, &text[character.len_utf8()..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::pattern::Pattern;
+
+    #[test]
+    fn only_what_is_spelled_out_is_a_prefix() {
+        for (pattern, prefix) in [
+            (r"^\*21(\d+)$", "*21"),
+            (r"^\*2([0-9]{2,})$", "*2"),
+            (r"^\+1514\d{7}$", "+1514"),
+            ("^12?3$", "1"),
+            ("^12{0}3$", "1"),
+            ("^12*3$", "1"),
+            ("^1|2$", ""),
+            ("12", ""),
+            (r"^\d+$", ""),
+            ("^(1)2$", ""),
+            ("^*1$", ""),
+            (r"^1\23$", "1"),
+            ("", ""),
+        ] {
+            assert_eq!(Prefix::of(pattern), Prefix(prefix.to_owned()), "{pattern}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_prefix_never_hides_a_match(
+            pattern in r"\^?(\\\*|\\\+|\\#|[0-3]|[0-3][?*+]|[0-3]\{0,1\}|\(\\d\+\)|\||\[0-2\]|\$){0,7}",
+            subject in r"[*+#0-3]{0,8}",
+        ) {
+            if let Ok(compiled) = Pattern::new(&pattern) {
+                prop_assert!(!compiled.is_match(&subject) || Prefix::of(&pattern).admits(&subject));
+            }
+        }
+    }
+}
