@@ -1,0 +1,110 @@
+//! An account in a map, for tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::{AccountId, Documents, Patterns};
+use crate::json;
+
+pub(super) const ACCOUNT: &str = "c1d00000000000000000000000000001";
+
+pub(super) fn account() -> AccountId {
+    AccountId::new(ACCOUNT).unwrap()
+}
+
+/// Documents by id; the views are emulated over them.
+#[derive(Debug, Default)]
+pub(super) struct Map {
+    pub(super) documents: BTreeMap<String, Arc<Value>>,
+    /// Ids, numbers and view names that cannot be read.
+    pub(super) unreadable: BTreeSet<String>,
+    /// The ids that were read, in order.
+    pub(super) reads: Mutex<Vec<String>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` cannot be read")]
+pub(super) struct Unreadable(pub(super) String);
+
+impl Map {
+    pub(super) fn of(documents: impl IntoIterator<Item = Value>) -> Self {
+        let documents = documents
+            .into_iter()
+            .map(|document| (document["_id"].as_str().unwrap().to_owned(), Arc::new(document)))
+            .collect();
+        Self { documents, ..Self::default() }
+    }
+
+    /// The account of the recorded calls.
+    pub(super) fn recorded() -> Self {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/fixtures/transcripts/documents.account.json"
+        );
+        let text = std::fs::read_to_string(path).unwrap();
+        Self::of(serde_json::from_str::<Vec<Value>>(&text).unwrap())
+    }
+
+    pub(super) fn unreadable(mut self, what: &str) -> Self {
+        self.unreadable.insert(what.to_owned());
+        self
+    }
+
+    fn check(&self, what: &str) -> Result<(), Unreadable> {
+        self.reads.lock().unwrap().push(what.to_owned());
+        if self.unreadable.contains(what) { Err(Unreadable(what.to_owned())) } else { Ok(()) }
+    }
+
+    fn callflows(&self) -> impl Iterator<Item = (&String, &Arc<Value>)> {
+        self.documents.iter().filter(|(_, document)| document["pvt_type"] == "callflow")
+    }
+}
+
+#[async_trait]
+impl Documents for Map {
+    type Error = Unreadable;
+
+    async fn document(
+        &self,
+        account: &AccountId,
+        id: &str,
+    ) -> Result<Option<Arc<Value>>, Unreadable> {
+        assert_eq!(account.as_str(), ACCOUNT);
+        self.check(id)?;
+        Ok(self
+            .documents
+            .get(id)
+            .filter(|document| !json::is_true(document.as_object().unwrap(), "pvt_deleted", false))
+            .cloned())
+    }
+
+    async fn callflow_by_number(
+        &self,
+        _account: &AccountId,
+        number: &str,
+    ) -> Result<Option<Arc<Value>>, Unreadable> {
+        self.check(number)?;
+        let listed = |document: &Value| {
+            document["numbers"].as_array().is_some_and(|all| all.contains(&json!(number)))
+        };
+        Ok(self.callflows().find(|(_, document)| listed(document)).map(|(_, found)| found.clone()))
+    }
+
+    async fn patterns(&self, _account: &AccountId) -> Result<Arc<Patterns>, Unreadable> {
+        self.check("listing_by_pattern")?;
+        let mut rows: Vec<(String, String)> = self
+            .callflows()
+            .flat_map(|(id, document)| {
+                let patterns = document["patterns"].as_array().cloned().unwrap_or_default();
+                patterns
+                    .into_iter()
+                    .map(|pattern| (pattern.as_str().unwrap().to_owned(), id.clone()))
+            })
+            .collect();
+        rows.sort();
+        Ok(Arc::new(Patterns::compile(rows)))
+    }
+}
