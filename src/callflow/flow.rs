@@ -36,6 +36,13 @@ pub fn has_wildcard_child(node: &Object) -> bool {
     wildcard_child(node).is_some()
 }
 
+/// The callflow a `callflow` node branches to.
+pub(super) fn branches_to(node: &Object) -> Option<String> {
+    let data = data(node)?;
+    let runs = runs(node, "callflow") && !json::is_true(data, "skip_module", false);
+    runs.then(|| json::text(data, "id")).flatten()
+}
+
 /// The branches of a node that hold nodes.
 fn branches(node: &Object) -> impl Iterator<Item = (&str, &Object)> {
     json::object(node, "children")
@@ -121,6 +128,8 @@ pub(super) fn same_members(one: &Object, other: &Object) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::needless_pass_by_value)] // `json!` values read better without `&`
+
     use serde_json::json;
 
     use super::*;

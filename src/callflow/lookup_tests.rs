@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value)] // `json!` values read better without `&`
+
 use serde_json::json;
 
 use super::super::test_documents::{Map, Unreadable, account};

@@ -5,19 +5,31 @@
 //! follow KAZOO's own modules, named in each file.
 
 mod account;
+pub mod dial_plan;
+mod did;
 mod documents;
+pub mod endpoint;
 mod flow;
 pub mod follow;
+pub mod inline;
+mod kz_json;
 mod lookup;
+mod nodes;
 mod patterns;
 mod prefix;
+mod restrictions;
 mod search;
 #[cfg(test)]
 mod test_documents;
 
 pub use account::AccountId;
+pub use did::{Did, did_for};
 pub use documents::Documents;
+pub use endpoint::{EndpointRestrictions, NoEndpoint, restrictions};
 pub use flow::has_wildcard_child;
 pub use follow::{Following, following};
+pub use inline::{InlineError, Inlined, inline_with_did};
 pub use lookup::{Found, LookupError, NO_MATCH, Via, lookup};
+pub use nodes::{callflow_node, set_cid_node, static_node, without_remote_execution};
 pub use patterns::{InvalidPattern, LookupCrash, OptionalGroups, PatternMatch, Patterns};
+pub use restrictions::{Misshapen, Verdict, verdict};

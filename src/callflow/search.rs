@@ -158,7 +158,7 @@ impl<'a, D: Documents> Search<'a, D> {
                 }
             }
             leads_to_no_match |= is_list_mode(node);
-            if let Some(branched_to) = branches_to(node) {
+            if let Some(branched_to) = flow::branches_to(node) {
                 self.await_callflow(&branched_to);
             }
         }
@@ -205,13 +205,6 @@ impl<'a, D: Documents> Search<'a, D> {
             NotFound::NoDocument { document_id: flow_id.to_owned() }
         })
     }
-}
-
-/// The callflow a `callflow` node branches to.
-fn branches_to(node: &Object) -> Option<String> {
-    let data = flow::data(node)?;
-    let runs = flow::runs(node, "callflow") && !json::is_true(data, "skip_module", false);
-    runs.then(|| json::text(data, "id")).flatten()
 }
 
 /// Whether a node is `dynamic_cid` in a mode that looks a destination up.

@@ -1,0 +1,256 @@
+//! The endpoint a call comes from: which documents make it up, and what they make of it.
+//!
+//! KAZOO asks for it by the call's Authorizing-ID and takes every failure (no such document, a
+//! document of another type, a disabled device, an unreadable database) as *not restricted*. Owner
+//! and account are left out where they cannot be read. This follows master; 4.3 agrees wherever
+//! documents have the shapes of their schemas, except that it never turns the order of an
+//! account's dial plan round.
+//!
+//! Source: `kz_endpoint_v5.erl` (`get`, `check_endpoint_type`, `check_endpoint_enabled`,
+//! `merge_attributes`, `get_user`), `kz_doc.erl`, `kzd_devices.erl`, `kzd_accounts.erl`.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::kz_json::{self, NoMembers};
+use super::restrictions::{self, Misshapen, Owner, Parts, Verdict};
+use super::{AccountId, Documents};
+use crate::json::{self, Object};
+
+/// What restricts a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EndpointRestrictions<E> {
+    /// Nothing: the call has no endpoint that KAZOO would use.
+    None(NoEndpoint<E>),
+    /// A merged endpoint: `{"call_restriction": {classifier: {"action": …}}, "dial_plan": {…}}`,
+    /// as far as KAZOO's has these members. The dial plan is always there.
+    Merged(Value),
+    /// KAZOO dies when it merges the endpoint.
+    Broken {
+        /// The first shape it dies of.
+        reason: Misshapen,
+        /// The merge in which misshapen values say nothing.
+        otherwise: Value,
+    },
+}
+
+/// Why a call has no endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoEndpoint<E> {
+    /// The call has no Authorizing-ID.
+    #[error("the call has no Authorizing-ID")]
+    NoId,
+    /// There is no such document.
+    #[error("endpoint `{0}` does not exist")]
+    Missing(String),
+    /// The document is something else.
+    #[error("endpoint `{id}` is a document of type `{found}`, not a device, user or account")]
+    WrongType {
+        /// Its id.
+        id: String,
+        /// Its `pvt_type`; empty where it has none.
+        found: String,
+    },
+    /// It is deleted.
+    #[error("endpoint `{0}` is deleted")]
+    Deleted(String),
+    /// It is disabled.
+    #[error("endpoint `{0}` is disabled")]
+    Disabled(String),
+    /// It cannot be read.
+    #[error("endpoint `{id}` cannot be read: {error}")]
+    Unreadable {
+        /// Its id.
+        id: String,
+        /// Why.
+        error: E,
+    },
+}
+
+impl<E> EndpointRestrictions<E> {
+    /// What KAZOO decides for numbers of a classification.
+    pub fn verdict(&self, classification: Option<&str>) -> Verdict {
+        match self {
+            Self::None(_) => Verdict::Allowed,
+            Self::Merged(endpoint) => restrictions::verdict(endpoint, classification),
+            Self::Broken { reason, .. } => Verdict::Broken(reason.to_string()),
+        }
+    }
+
+    /// The merged dial plan, `None` where the call has no endpoint.
+    pub fn dial_plan(&self) -> Option<&Object> {
+        match self {
+            Self::None(_) => None,
+            Self::Merged(endpoint) | Self::Broken { otherwise: endpoint, .. } => {
+                json::object(endpoint.as_object()?, "dial_plan")
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Device,
+    User,
+    Account,
+}
+
+/// Reads and merges the endpoint of a call.
+///
+/// `authorizing_id` is the call's Authorizing-ID. Of the restrictions only those for `classifiers`
+/// are merged: the one that matters, or all of the cluster's (`Rules::classifier_names`), which
+/// also finds what KAZOO would die of elsewhere in them.
+pub async fn restrictions<D: Documents>(
+    documents: &D,
+    account: &AccountId,
+    authorizing_id: Option<&str>,
+    classifiers: &[&str],
+) -> EndpointRestrictions<D::Error> {
+    match usable(documents, account, authorizing_id).await {
+        Ok((document, kind)) => {
+            let empty = Object::new();
+            let endpoint = document.as_object().unwrap_or(&empty);
+            merged(documents, account, endpoint, kind, classifiers).await
+        }
+        Err(reason) => EndpointRestrictions::None(reason),
+    }
+}
+
+async fn usable<D: Documents>(
+    documents: &D,
+    account: &AccountId,
+    authorizing_id: Option<&str>,
+) -> Result<(Arc<Value>, Kind), NoEndpoint<D::Error>> {
+    let id = authorizing_id.filter(|id| !id.is_empty()).ok_or(NoEndpoint::NoId)?;
+    let document = documents
+        .document(account, id)
+        .await
+        .map_err(|error| NoEndpoint::Unreadable { id: id.to_owned(), error })?
+        .ok_or_else(|| NoEndpoint::Missing(id.to_owned()))?;
+    let kind = kind_of(&document, id)?;
+    Ok((document, kind))
+}
+
+fn kind_of<E>(document: &Value, id: &str) -> Result<Kind, NoEndpoint<E>> {
+    let empty = Object::new();
+    let members = document.as_object().unwrap_or(&empty);
+    let found = json::text(members, "pvt_type").unwrap_or_default();
+    let kind = match found.as_str() {
+        "device" | "click2call" | "conference" => Kind::Device,
+        "user" => Kind::User,
+        "account" => Kind::Account,
+        _ => return Err(NoEndpoint::WrongType { id: id.to_owned(), found }),
+    };
+    if ["pvt_deleted", "_deleted"].iter().any(|key| json::is_true(members, key, false)) {
+        return Err(NoEndpoint::Deleted(id.to_owned()));
+    }
+    if !is_enabled(members, kind) {
+        return Err(NoEndpoint::Disabled(id.to_owned()));
+    }
+    Ok(kind)
+}
+
+/// Only `false` and its name disable a device or user, while anything but `true` and its name
+/// disables an account.
+fn is_enabled(members: &Object, kind: Kind) -> bool {
+    match kind {
+        Kind::Account => json::is_true(members, "pvt_enabled", true),
+        Kind::Device | Kind::User => {
+            let enabled = members.get("enabled");
+            !enabled.is_some_and(|it| *it == Value::Bool(false) || it.as_str() == Some("false"))
+        }
+    }
+}
+
+async fn merged<D: Documents>(
+    documents: &D,
+    account: &AccountId,
+    endpoint: &Object,
+    kind: Kind,
+    classifiers: &[&str],
+) -> EndpointRestrictions<D::Error> {
+    if kind == Kind::Account {
+        let parts = Parts { account: Some(endpoint), ..Parts::default() };
+        return merge(&parts, None, classifiers);
+    }
+    let account_document = match json::text(endpoint, "pvt_account_id") {
+        // A document that names another account was copied there; its own account counts.
+        Some(_) => documents.account(account).await.unwrap_or_default(),
+        None => None,
+    };
+    let account = Account { documents, account };
+    let (users, hotdesk) = match kind {
+        Kind::Device => account.owners(endpoint).await,
+        Kind::User | Kind::Account => (Owners::Itself, None),
+    };
+    let owner = match &users {
+        Owners::Itself => Owner::User(endpoint),
+        Owners::None => Owner::Nobody,
+        Owners::User(user) => user.as_object().map_or(Owner::Nobody, Owner::User),
+        Owners::Hotdesk(user) => Owner::HotdeskUser(user.as_ref().and_then(|it| it.as_object())),
+        Owners::Hotdesks(users) => {
+            Owner::HotdeskUsers(users.iter().filter_map(|it| it.as_object()).collect())
+        }
+    };
+    let account_document = account_document.as_ref().and_then(|it| it.as_object());
+    let parts = Parts { endpoint: Some(endpoint), owner, account: account_document };
+    merge(&parts, hotdesk, classifiers)
+}
+
+fn merge<E>(
+    parts: &Parts<'_>,
+    before: Option<NoMembers>,
+    classifiers: &[&str],
+) -> EndpointRestrictions<E> {
+    let before = before.map(|raised| Misshapen::new("endpoint", &raised));
+    let (endpoint, after) = restrictions::merge(parts, classifiers);
+    match before.or(after) {
+        Some(reason) => EndpointRestrictions::Broken { reason, otherwise: endpoint },
+        None => EndpointRestrictions::Merged(endpoint),
+    }
+}
+
+/// The documents behind [`Owner`].
+enum Owners {
+    Itself,
+    None,
+    User(Arc<Value>),
+    Hotdesk(Option<Arc<Value>>),
+    Hotdesks(Vec<Arc<Value>>),
+}
+
+struct Account<'a, D> {
+    documents: &'a D,
+    account: &'a AccountId,
+}
+
+impl<D: Documents> Account<'_, D> {
+    /// Who owns a device: whoever is logged on to it, else its `owner_id`.
+    async fn owners(&self, device: &Object) -> (Owners, Option<NoMembers>) {
+        let (users, misshapen) = match kz_json::get(device, &["hotdesk", "users"]) {
+            Ok(users) => (users.and_then(Value::as_object), None),
+            Err(raised) => (None, Some(raised)),
+        };
+        // Without the name of its database KAZOO finds none of a device's users.
+        let has_database = json::text(device, "pvt_account_db").is_some();
+        let mut found = Vec::new();
+        let ids: Vec<String> = match users.filter(|users| !users.is_empty()) {
+            Some(users) => users.keys().cloned().collect(),
+            None => json::text(device, "owner_id").into_iter().collect(),
+        };
+        for id in ids.iter().filter(|_| has_database) {
+            found.extend(self.documents.document(self.account, id).await.unwrap_or_default());
+        }
+        let owners = match users.map_or(0, Object::len) {
+            0 => found.pop().map_or(Owners::None, Owners::User),
+            1 => Owners::Hotdesk(found.pop()),
+            _ => Owners::Hotdesks(found),
+        };
+        (owners, misshapen)
+    }
+}
+
+#[cfg(test)]
+#[path = "endpoint_tests.rs"]
+mod tests;

@@ -1,0 +1,239 @@
+//! The call restrictions and the dial plan of a merged endpoint, and what they say of a number.
+//!
+//! Source: `kz_endpoint_v5.erl` (`merge_attributes`, `merge_account_tree`, `merge_attribute`,
+//! `merge_call_restrictions`, `fix_user_restrictions`, `singlfy_user_restrictions`),
+//! `kzd_users.erl` (`classifier_restriction`), `cf_dynamic_cid.erl` (`should_restrict_call`).
+
+use serde_json::Value;
+
+use super::kz_json::{self, NoMembers};
+use crate::json::{self, Object};
+
+const RESTRICTION: &str = "call_restriction";
+const DIAL_PLAN: &str = "dial_plan";
+
+/// The documents an endpoint is merged from; what there is none of is empty.
+#[derive(Debug, Default)]
+pub(super) struct Parts<'a> {
+    /// The device or user itself; empty for an account.
+    pub(super) endpoint: Option<&'a Object>,
+    /// Who owns it; the user itself for a user.
+    pub(super) owner: Owner<'a>,
+    /// The account.
+    pub(super) account: Option<&'a Object>,
+}
+
+/// Whose restrictions go before a device's.
+#[derive(Debug, Default)]
+pub(super) enum Owner<'a> {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// A user's own, or those of the user a device belongs to.
+    User(&'a Object),
+    /// One user has logged on to the device; `None` where that user cannot be read.
+    HotdeskUser(Option<&'a Object>),
+    /// Several have; those that can be read, in the order of their keys.
+    HotdeskUsers(Vec<&'a Object>),
+}
+
+/// Merges restrictions and dial plan. KAZOO raises on a shape it does not expect; then the rest of
+/// the merge, in which that shape says nothing, is returned beside the first such.
+pub(super) fn merge(parts: &Parts<'_>, classifiers: &[&str]) -> (Value, Option<Misshapen>) {
+    let mut merge = Merge::default();
+    let owner = merge.owner(&parts.owner, classifiers);
+    // KAZOO merges the ancestors' restrictions into the account. They end beside
+    // `call_restriction`, not in it, and restrict nothing; but the merge turns the account's
+    // members round, and with them the order of its dial plan.
+    let account = parts.account.map(|account| {
+        let ancestors = account.get("pvt_tree").and_then(Value::as_array);
+        let part = part_of(account);
+        if ancestors.is_none_or(Vec::is_empty) { part } else { kz_json::reordered(&part) }
+    });
+    let account = account.unwrap_or_default();
+
+    let mut endpoint = Object::new();
+    if let Some(value) = parts.endpoint.and_then(|it| it.get(RESTRICTION)) {
+        endpoint.insert(RESTRICTION.to_owned(), value.clone());
+    }
+    for classifier in classifiers {
+        let path = [RESTRICTION, classifier, "action"];
+        let action = |merge: &mut Merge, whose, object: &Object| {
+            merge.read(whose, object, &path).unwrap_or_default()
+        };
+        let verdict = if action(&mut merge, "account", &account) == "deny" {
+            Some("deny")
+        } else {
+            match action(&mut merge, "owner", &owner).as_str() {
+                "deny" => Some("deny"),
+                "allow" => Some("allow"),
+                _ => None,
+            }
+        };
+        if let Some(verdict) = verdict {
+            let set = kz_json::set(&mut endpoint, &path, verdict.into());
+            merge.note("endpoint", set);
+        }
+    }
+    let own = parts.endpoint.and_then(|it| it.get(DIAL_PLAN));
+    let plan = merge.dial_plan(account.get(DIAL_PLAN), own, owner.get(DIAL_PLAN));
+    endpoint.insert(DIAL_PLAN.to_owned(), Value::Object(plan));
+    (Value::Object(endpoint), merge.misshapen)
+}
+
+/// A shape that KAZOO's merge dies of.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{path}` of the {whose} is {value}, of which KAZOO dies when it merges the endpoint: make it \
+     an object or remove it"
+)]
+pub struct Misshapen {
+    /// `account`, `owner` or `endpoint`.
+    pub whose: &'static str,
+    /// Dotted path of the member, such as `call_restriction.did_us`.
+    pub path: String,
+    /// The value as JSON text, shortened.
+    pub value: String,
+}
+
+impl Misshapen {
+    pub(super) fn new(whose: &'static str, raised: &NoMembers) -> Self {
+        Self { whose, path: raised.path.join("."), value: raised.value.clone() }
+    }
+}
+
+#[derive(Default)]
+struct Merge {
+    misshapen: Option<Misshapen>,
+}
+
+impl Merge {
+    fn note<T>(&mut self, whose: &'static str, result: Result<T, NoMembers>) -> Option<T> {
+        result
+            .map_err(|raised| {
+                self.misshapen.get_or_insert_with(|| Misshapen::new(whose, &raised)).clone()
+            })
+            .ok()
+    }
+
+    fn read(&mut self, whose: &'static str, object: &Object, path: &[&str]) -> Option<String> {
+        self.note(whose, kz_json::text(object, path)).flatten()
+    }
+
+    fn owner(&mut self, owner: &Owner<'_>, classifiers: &[&str]) -> Object {
+        match owner {
+            Owner::Nobody => Object::new(),
+            Owner::User(user) => part_of(user),
+            Owner::HotdeskUser(user) => {
+                self.allowing(user.map(part_of).unwrap_or_default(), classifiers)
+            }
+            Owner::HotdeskUsers(users) => {
+                let mut together = Object::new();
+                for classifier in classifiers {
+                    // KAZOO asks the last one first, and no further than the first who may.
+                    let all = users.iter().rev().all(|user| self.denies(user, classifier));
+                    if all {
+                        let path = [RESTRICTION, classifier, "action"];
+                        let set = kz_json::set(&mut together, &path, "deny".into());
+                        self.note("owner", set);
+                    }
+                }
+                self.allowing(together, classifiers)
+            }
+        }
+    }
+
+    /// The user with every classifier that is not denied allowed, which goes before the device's
+    /// own restrictions.
+    fn allowing(&mut self, mut user: Object, classifiers: &[&str]) -> Object {
+        for classifier in classifiers {
+            if !self.denies(&user, classifier) {
+                let path = [RESTRICTION, classifier, "action"];
+                let set = kz_json::set(&mut user, &path, "allow".into());
+                self.note("owner", set);
+            }
+        }
+        user
+    }
+
+    /// Unlike the merge itself, this reads restrictions that are no object as none.
+    fn denies(&mut self, user: &Object, classifier: &str) -> bool {
+        json::object(user, RESTRICTION).is_some_and(|restrictions| {
+            let action = kz_json::text(restrictions, &[classifier, "action"])
+                .map_err(|raised| raised.below(RESTRICTION));
+            self.note("owner", action).flatten().as_deref() == Some("deny")
+        })
+    }
+
+    /// Account, endpoint, owner: what comes later goes before, rule by rule and member by member.
+    fn dial_plan(
+        &mut self,
+        account: Option<&Value>,
+        endpoint: Option<&Value>,
+        owner: Option<&Value>,
+    ) -> Object {
+        let mut merged = self.rules("account", account).cloned().unwrap_or_default();
+        for (whose, plan, before) in
+            [("endpoint", endpoint, "account"), ("owner", owner, "account or endpoint")]
+        {
+            if let Some(rules) = self.rules(whose, plan) {
+                let merging = kz_json::merge_non_empty(&mut merged, rules);
+                self.note(before, merging.map_err(|raised| raised.below(DIAL_PLAN)));
+            }
+        }
+        merged
+    }
+
+    fn rules<'a>(&mut self, whose: &'static str, plan: Option<&'a Value>) -> Option<&'a Object> {
+        let plan = plan.filter(|plan| !json::is_empty(plan))?;
+        let rules = plan.as_object().ok_or_else(|| NoMembers::new(&[DIAL_PLAN], plan));
+        self.note(whose, rules)
+    }
+}
+
+/// Only what this merge looks at, so that large documents are not copied.
+fn part_of(document: &Object) -> Object {
+    [RESTRICTION, DIAL_PLAN]
+        .into_iter()
+        .filter_map(|key| Some((key.to_owned(), document.get(key)?.clone())))
+        .collect()
+}
+
+/// What a merged endpoint says of a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may be dialled.
+    Allowed,
+    /// It may not.
+    Denied,
+    /// KAZOO dies of the endpoint's shape; the reason names what is in the way.
+    Broken(String),
+}
+
+/// Whether an endpoint may dial numbers of a classification (`Rules::classify`).
+///
+/// Anything but an object, such as `null` where the call has no usable endpoint, allows
+/// everything; so does a number without classification, unless there is no way past
+/// `call_restriction` at all.
+pub fn verdict(endpoint: &Value, classification: Option<&str>) -> Verdict {
+    let Some(endpoint) = endpoint.as_object() else { return Verdict::Allowed };
+    let path = [RESTRICTION, classification.unwrap_or_default(), "action"];
+    let action = match classification {
+        Some(_) => kz_json::text(endpoint, &path),
+        None => kz_json::text(endpoint, &path[..2]).map(|_| None),
+    };
+    match action.as_ref().map(Option::as_deref) {
+        Ok(Some("deny")) => Verdict::Denied,
+        Ok(_) => Verdict::Allowed,
+        Err(raised) => Verdict::Broken(format!(
+            "`{}` of the endpoint is {}, of which KAZOO's action dies: make it an object such as \
+             {{\"action\": \"deny\"}}, or remove it",
+            raised.path.join("."),
+            raised.value
+        )),
+    }
+}
+
+#[cfg(test)]
+#[path = "restrictions_tests.rs"]
+mod tests;
