@@ -170,85 +170,72 @@ async fn merged<D: Documents>(
     kind: Kind,
     classifiers: &[&str],
 ) -> EndpointRestrictions<D::Error> {
-    if kind == Kind::Account {
-        let parts = Parts { account: Some(endpoint), ..Parts::default() };
-        return merge(&parts, None, classifiers);
-    }
-    let account_document = match json::text(endpoint, "pvt_account_id") {
-        // A document that names another account was copied there; its own account counts.
-        Some(_) => documents.account(account).await.unwrap_or_default(),
-        None => None,
-    };
-    let account = Account { documents, account };
-    let (users, hotdesk) = match kind {
-        Kind::Device => account.owners(endpoint).await,
-        Kind::User | Kind::Account => (Owners::Itself, None),
-    };
-    let owner = match &users {
-        Owners::Itself => Owner::User(endpoint),
-        Owners::None => Owner::Nobody,
-        Owners::User(user) => user.as_object().map_or(Owner::Nobody, Owner::User),
-        Owners::Hotdesk(user) => Owner::HotdeskUser(user.as_ref().and_then(|it| it.as_object())),
-        Owners::Hotdesks(users) => {
-            Owner::HotdeskUsers(users.iter().filter_map(|it| it.as_object()).collect())
+    let itself = restrictions::part_of(endpoint);
+    let hotdesk = hotdesk_users(endpoint);
+    let parts = match kind {
+        Kind::Account => Parts { account: itself, ..Parts::default() },
+        Kind::User => {
+            let account = account_of(documents, account, endpoint).await;
+            Parts { endpoint: itself.clone(), owner: Owner::User(itself), account }
+        }
+        Kind::Device => {
+            let users = hotdesk.as_ref().map_or(&[][..], Vec::as_slice);
+            let owner = owner_of(documents, account, endpoint, users).await;
+            let account = account_of(documents, account, endpoint).await;
+            Parts { endpoint: itself, owner, account }
         }
     };
-    let account_document = account_document.as_ref().and_then(|it| it.as_object());
-    let parts = Parts { endpoint: Some(endpoint), owner, account: account_document };
-    merge(&parts, hotdesk, classifiers)
-}
-
-fn merge<E>(
-    parts: &Parts<'_>,
-    before: Option<NoMembers>,
-    classifiers: &[&str],
-) -> EndpointRestrictions<E> {
-    let before = before.map(|raised| Misshapen::new("endpoint", &raised));
-    let (endpoint, after) = restrictions::merge(parts, classifiers);
-    match before.or(after) {
+    let (endpoint, misshapen) = restrictions::merge(parts, classifiers);
+    match hotdesk.map_err(|raised| Misshapen::new("endpoint", &raised)).err().or(misshapen) {
         Some(reason) => EndpointRestrictions::Broken { reason, otherwise: endpoint },
         None => EndpointRestrictions::Merged(endpoint),
     }
 }
 
-/// The documents behind [`Owner`].
-enum Owners {
-    Itself,
-    None,
-    User(Arc<Value>),
-    Hotdesk(Option<Arc<Value>>),
-    Hotdesks(Vec<Arc<Value>>),
+/// The users logged on to a device. KAZOO looks for them on every endpoint.
+fn hotdesk_users(endpoint: &Object) -> Result<Vec<&str>, NoMembers> {
+    let users = kz_json::get(endpoint, &["hotdesk", "users"])?.and_then(Value::as_object);
+    Ok(users.into_iter().flat_map(Object::keys).map(String::as_str).collect())
 }
 
-struct Account<'a, D> {
-    documents: &'a D,
-    account: &'a AccountId,
-}
-
-impl<D: Documents> Account<'_, D> {
-    /// Who owns a device: whoever is logged on to it, else its `owner_id`.
-    async fn owners(&self, device: &Object) -> (Owners, Option<NoMembers>) {
-        let (users, misshapen) = match kz_json::get(device, &["hotdesk", "users"]) {
-            Ok(users) => (users.and_then(Value::as_object), None),
-            Err(raised) => (None, Some(raised)),
-        };
-        // Without the name of its database KAZOO finds none of a device's users.
-        let has_database = json::text(device, "pvt_account_db").is_some();
-        let mut found = Vec::new();
-        let ids: Vec<String> = match users.filter(|users| !users.is_empty()) {
-            Some(users) => users.keys().cloned().collect(),
-            None => json::text(device, "owner_id").into_iter().collect(),
-        };
-        for id in ids.iter().filter(|_| has_database) {
-            found.extend(self.documents.document(self.account, id).await.unwrap_or_default());
-        }
-        let owners = match users.map_or(0, Object::len) {
-            0 => found.pop().map_or(Owners::None, Owners::User),
-            1 => Owners::Hotdesk(found.pop()),
-            _ => Owners::Hotdesks(found),
-        };
-        (owners, misshapen)
+/// The account of an endpoint that names one.
+async fn account_of<D: Documents>(documents: &D, account: &AccountId, endpoint: &Object) -> Object {
+    // One that names another account was copied here; what counts is where it lies.
+    if json::text(endpoint, "pvt_account_id").is_none() {
+        return Object::new();
     }
+    part(documents.account(account).await).unwrap_or_default()
+}
+
+/// Who owns a device: whoever is logged on to it, else its `owner_id`.
+async fn owner_of<D: Documents>(
+    documents: &D,
+    account: &AccountId,
+    device: &Object,
+    hotdesk_users: &[&str],
+) -> Owner {
+    let owner = json::text(device, "owner_id");
+    let ids = match hotdesk_users {
+        [] => owner.as_slice().iter().map(String::as_str).collect(),
+        users => users.to_vec(),
+    };
+    let mut users = Vec::new();
+    // Without the name of its database KAZOO finds none of a device's users.
+    if json::text(device, "pvt_account_db").is_some() {
+        for id in ids {
+            users.extend(part(documents.document(account, id).await));
+        }
+    }
+    match hotdesk_users {
+        [] => Owner::User(users.pop().unwrap_or_default()),
+        [_] => Owner::HotdeskUser(users.pop().unwrap_or_default()),
+        _ => Owner::HotdeskUsers(users),
+    }
+}
+
+/// What matters of a document, if it can be read.
+fn part<E>(read: Result<Option<Arc<Value>>, E>) -> Option<Object> {
+    read.ok()?.map(|document| document.as_object().map(restrictions::part_of).unwrap_or_default())
 }
 
 #[cfg(test)]

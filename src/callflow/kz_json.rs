@@ -59,7 +59,7 @@ pub(super) fn text(object: &Object, path: &[&str]) -> Result<Option<String>, NoM
 }
 
 /// `set_value`: objects on the way are made where they are missing and take the place of anything
-/// else, except that an array raises.
+/// else, except that an array with items raises.
 pub(super) fn set(object: &mut Object, path: &[&str], value: Value) -> Result<(), NoMembers> {
     let Some((last, parents)) = path.split_last() else { return Ok(()) };
     let mut members = object;
@@ -67,7 +67,9 @@ pub(super) fn set(object: &mut Object, path: &[&str], value: Value) -> Result<()
         let inner = members.entry((*key).to_owned()).or_insert(Value::Null);
         match inner {
             Value::Object(_) => {}
-            Value::Array(_) => return Err(NoMembers::new(&path[..=position], inner)),
+            Value::Array(items) if !items.is_empty() => {
+                return Err(NoMembers::new(&path[..=position], inner));
+            }
             _ => *inner = Value::Object(Object::new()),
         }
         let Value::Object(next) = inner else { return Ok(()) };
@@ -167,7 +169,8 @@ mod tests {
             (r#"{"a":"x","z":1}"#, Some(r#"{"a":{"b":1},"z":1}"#)),
             (r#"{"a":null}"#, Some(r#"{"a":{"b":1}}"#)),
             (r#"{"a":{"c":2,"b":[]}}"#, Some(r#"{"a":{"c":2,"b":1}}"#)),
-            (r#"{"a":[]}"#, None),
+            (r#"{"a":[]}"#, Some(r#"{"a":{"b":1}}"#)),
+            (r#"{"a":[1]}"#, None),
         ] {
             let mut stored = object(before);
             let set = set(&mut stored, &["a", "b"], json!(1)).ok();

@@ -11,51 +11,56 @@ use crate::json::{self, Object};
 
 const RESTRICTION: &str = "call_restriction";
 const DIAL_PLAN: &str = "dial_plan";
+const ANCESTORS: &str = "pvt_tree";
 
 /// The documents an endpoint is merged from; what there is none of is empty.
 #[derive(Debug, Default)]
-pub(super) struct Parts<'a> {
+pub(super) struct Parts {
     /// The device or user itself; empty for an account.
-    pub(super) endpoint: Option<&'a Object>,
+    pub(super) endpoint: Object,
     /// Who owns it; the user itself for a user.
-    pub(super) owner: Owner<'a>,
+    pub(super) owner: Owner,
     /// The account.
-    pub(super) account: Option<&'a Object>,
+    pub(super) account: Object,
 }
 
 /// Whose restrictions go before a device's.
-#[derive(Debug, Default)]
-pub(super) enum Owner<'a> {
-    /// Nobody's.
-    #[default]
-    Nobody,
-    /// A user's own, or those of the user a device belongs to.
-    User(&'a Object),
-    /// One user has logged on to the device; `None` where that user cannot be read.
-    HotdeskUser(Option<&'a Object>),
+#[derive(Debug)]
+pub(super) enum Owner {
+    /// The user a device belongs to, or a user's own; empty for nobody's.
+    User(Object),
+    /// One user has logged on to the device; empty where that user cannot be read.
+    HotdeskUser(Object),
     /// Several have; those that can be read, in the order of their keys.
-    HotdeskUsers(Vec<&'a Object>),
+    HotdeskUsers(Vec<Object>),
+}
+
+impl Default for Owner {
+    fn default() -> Self {
+        Self::User(Object::new())
+    }
+}
+
+/// The members of a document that [`merge`] looks at.
+pub(super) fn part_of(document: &Object) -> Object {
+    [RESTRICTION, DIAL_PLAN, ANCESTORS]
+        .into_iter()
+        .filter_map(|key| Some((key.to_owned(), document.get(key)?.clone())))
+        .collect()
 }
 
 /// Merges restrictions and dial plan. KAZOO raises on a shape it does not expect; then the rest of
 /// the merge, in which that shape says nothing, is returned beside the first such.
-pub(super) fn merge(parts: &Parts<'_>, classifiers: &[&str]) -> (Value, Option<Misshapen>) {
+pub(super) fn merge(parts: Parts, classifiers: &[&str]) -> (Value, Option<Misshapen>) {
     let mut merge = Merge::default();
-    let owner = merge.owner(&parts.owner, classifiers);
+    let Parts { mut endpoint, owner, account } = parts;
+    let owner = merge.owner(owner, classifiers);
     // KAZOO merges the ancestors' restrictions into the account. They end beside
     // `call_restriction`, not in it, and restrict nothing; but the merge turns the account's
     // members round, and with them the order of its dial plan.
-    let account = parts.account.map(|account| {
-        let ancestors = account.get("pvt_tree").and_then(Value::as_array);
-        let part = part_of(account);
-        if ancestors.is_none_or(Vec::is_empty) { part } else { kz_json::reordered(&part) }
-    });
-    let account = account.unwrap_or_default();
-
-    let mut endpoint = Object::new();
-    if let Some(value) = parts.endpoint.and_then(|it| it.get(RESTRICTION)) {
-        endpoint.insert(RESTRICTION.to_owned(), value.clone());
-    }
+    let ancestors = account.get(ANCESTORS).and_then(Value::as_array);
+    let account =
+        if ancestors.is_none_or(Vec::is_empty) { account } else { kz_json::reordered(&account) };
     for classifier in classifiers {
         let path = [RESTRICTION, classifier, "action"];
         let action = |merge: &mut Merge, whose, object: &Object| {
@@ -75,9 +80,11 @@ pub(super) fn merge(parts: &Parts<'_>, classifiers: &[&str]) -> (Value, Option<M
             merge.note("endpoint", set);
         }
     }
-    let own = parts.endpoint.and_then(|it| it.get(DIAL_PLAN));
-    let plan = merge.dial_plan(account.get(DIAL_PLAN), own, owner.get(DIAL_PLAN));
-    endpoint.insert(DIAL_PLAN.to_owned(), Value::Object(plan));
+    let plan =
+        merge.dial_plan(account.get(DIAL_PLAN), endpoint.get(DIAL_PLAN), owner.get(DIAL_PLAN));
+    let restrictions = endpoint.get(RESTRICTION).map(|it| (RESTRICTION.to_owned(), it.clone()));
+    let plan = (DIAL_PLAN.to_owned(), Value::Object(plan));
+    let endpoint: Object = restrictions.into_iter().chain([plan]).collect();
     (Value::Object(endpoint), merge.misshapen)
 }
 
@@ -120,19 +127,15 @@ impl Merge {
         self.note(whose, kz_json::text(object, path)).flatten()
     }
 
-    fn owner(&mut self, owner: &Owner<'_>, classifiers: &[&str]) -> Object {
+    fn owner(&mut self, owner: Owner, classifiers: &[&str]) -> Object {
         match owner {
-            Owner::Nobody => Object::new(),
-            Owner::User(user) => part_of(user),
-            Owner::HotdeskUser(user) => {
-                self.allowing(user.map(part_of).unwrap_or_default(), classifiers)
-            }
+            Owner::User(user) => user,
+            Owner::HotdeskUser(user) => self.allowing(user, classifiers),
             Owner::HotdeskUsers(users) => {
                 let mut together = Object::new();
                 for classifier in classifiers {
                     // KAZOO asks the last one first, and no further than the first who may.
-                    let all = users.iter().rev().all(|user| self.denies(user, classifier));
-                    if all {
+                    if users.iter().rev().all(|user| self.denies(user, classifier)) {
                         let path = [RESTRICTION, classifier, "action"];
                         let set = kz_json::set(&mut together, &path, "deny".into());
                         self.note("owner", set);
@@ -148,6 +151,9 @@ impl Merge {
     fn allowing(&mut self, mut user: Object, classifiers: &[&str]) -> Object {
         for classifier in classifiers {
             if !self.denies(&user, classifier) {
+                if json::object(&user, RESTRICTION).is_none() {
+                    user.insert(RESTRICTION.to_owned(), Value::Object(Object::new()));
+                }
                 let path = [RESTRICTION, classifier, "action"];
                 let set = kz_json::set(&mut user, &path, "allow".into());
                 self.note("owner", set);
@@ -156,7 +162,7 @@ impl Merge {
         user
     }
 
-    /// Unlike the merge itself, this reads restrictions that are no object as none.
+    /// Unlike the merge itself, this reads `call_restriction` that is no object as none.
     fn denies(&mut self, user: &Object, classifier: &str) -> bool {
         json::object(user, RESTRICTION).is_some_and(|restrictions| {
             let action = kz_json::text(restrictions, &[classifier, "action"])
@@ -189,14 +195,6 @@ impl Merge {
         let rules = plan.as_object().ok_or_else(|| NoMembers::new(&[DIAL_PLAN], plan));
         self.note(whose, rules)
     }
-}
-
-/// Only what this merge looks at, so that large documents are not copied.
-fn part_of(document: &Object) -> Object {
-    [RESTRICTION, DIAL_PLAN]
-        .into_iter()
-        .filter_map(|key| Some((key.to_owned(), document.get(key)?.clone())))
-        .collect()
 }
 
 /// What a merged endpoint says of a number.
