@@ -185,10 +185,11 @@ async fn merged<D: Documents>(
             Parts { endpoint: itself, owner, account }
         }
     };
-    let (endpoint, misshapen) = restrictions::merge(parts, classifiers);
-    match hotdesk.map_err(|raised| Misshapen::new("endpoint", &raised)).err().or(misshapen) {
-        Some(reason) => EndpointRestrictions::Broken { reason, otherwise: endpoint },
-        None => EndpointRestrictions::Merged(endpoint),
+    let (merged, misshapen) = restrictions::merge(parts, classifiers);
+    let hotdesk = hotdesk.err().map(|raised| Misshapen::new("endpoint", endpoint, &raised));
+    match hotdesk.or(misshapen) {
+        Some(reason) => EndpointRestrictions::Broken { reason, otherwise: merged },
+        None => EndpointRestrictions::Merged(merged),
     }
 }
 

@@ -212,7 +212,7 @@ async fn what_kazoo_dies_of_is_told_with_the_merge_it_would_be_otherwise() {
     let Verdict::Broken(reason) = read.verdict(None) else { panic!("{read:?}") };
     assert_eq!(
         reason,
-        "`hotdesk` of the endpoint is \"none\", of which KAZOO dies when it merges the endpoint: \
+        "`hotdesk` of the endpoint `end` is \"none\", of which KAZOO dies when it merges the endpoint: \
          make it an object or remove it"
     );
     let EndpointRestrictions::Broken { otherwise, .. } = &read else { panic!("{read:?}") };

@@ -12,6 +12,7 @@ use crate::json::{self, Object};
 const RESTRICTION: &str = "call_restriction";
 const DIAL_PLAN: &str = "dial_plan";
 const ANCESTORS: &str = "pvt_tree";
+const ID: &str = "_id";
 
 /// The documents an endpoint is merged from; what there is none of is empty.
 #[derive(Debug, Default)]
@@ -43,7 +44,7 @@ impl Default for Owner {
 
 /// The members of a document that [`merge`] looks at.
 pub(super) fn part_of(document: &Object) -> Object {
-    [RESTRICTION, DIAL_PLAN, ANCESTORS]
+    [ID, RESTRICTION, DIAL_PLAN, ANCESTORS]
         .into_iter()
         .filter_map(|key| Some((key.to_owned(), document.get(key)?.clone())))
         .collect()
@@ -63,25 +64,20 @@ pub(super) fn merge(parts: Parts, classifiers: &[&str]) -> (Value, Option<Missha
         if ancestors.is_none_or(Vec::is_empty) { account } else { kz_json::reordered(&account) };
     for classifier in classifiers {
         let path = [RESTRICTION, classifier, "action"];
-        let action = |merge: &mut Merge, whose, object: &Object| {
-            merge.read(whose, object, &path).unwrap_or_default()
-        };
-        let verdict = if action(&mut merge, "account", &account) == "deny" {
+        let verdict = if merge.read("account", &account, &path) == "deny" {
             Some("deny")
         } else {
-            match action(&mut merge, "owner", &owner).as_str() {
+            match merge.read("owner", &owner, &path).as_str() {
                 "deny" => Some("deny"),
                 "allow" => Some("allow"),
                 _ => None,
             }
         };
         if let Some(verdict) = verdict {
-            let set = kz_json::set(&mut endpoint, &path, verdict.into());
-            merge.note("endpoint", set);
+            merge.set("endpoint", &mut endpoint, &path, verdict);
         }
     }
-    let plan =
-        merge.dial_plan(account.get(DIAL_PLAN), endpoint.get(DIAL_PLAN), owner.get(DIAL_PLAN));
+    let plan = merge.dial_plan(&account, &endpoint, &owner);
     let restrictions = endpoint.get(RESTRICTION).map(|it| (RESTRICTION.to_owned(), it.clone()));
     let plan = (DIAL_PLAN.to_owned(), Value::Object(plan));
     let endpoint: Object = restrictions.into_iter().chain([plan]).collect();
@@ -95,8 +91,8 @@ pub(super) fn merge(parts: Parts, classifiers: &[&str]) -> (Value, Option<Missha
      an object or remove it"
 )]
 pub struct Misshapen {
-    /// `account`, `owner` or `endpoint`.
-    pub whose: &'static str,
+    /// The document's part in the merge and its id: "owner `usr1`".
+    pub whose: String,
     /// Dotted path of the member, such as `call_restriction.did_us`.
     pub path: String,
     /// The value as JSON text, shortened.
@@ -104,7 +100,11 @@ pub struct Misshapen {
 }
 
 impl Misshapen {
-    pub(super) fn new(whose: &'static str, raised: &NoMembers) -> Self {
+    pub(super) fn new(part: &str, document: &Object, raised: &NoMembers) -> Self {
+        let whose = match json::text(document, ID) {
+            Some(id) => format!("{part} `{id}`"),
+            None => part.to_owned(),
+        };
         Self { whose, path: raised.path.join("."), value: raised.value.clone() }
     }
 }
@@ -115,16 +115,28 @@ struct Merge {
 }
 
 impl Merge {
-    fn note<T>(&mut self, whose: &'static str, result: Result<T, NoMembers>) -> Option<T> {
-        result
-            .map_err(|raised| {
-                self.misshapen.get_or_insert_with(|| Misshapen::new(whose, &raised)).clone()
-            })
-            .ok()
+    fn note<T>(
+        &mut self,
+        part: &str,
+        document: &Object,
+        result: Result<T, NoMembers>,
+    ) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(raised) => {
+                self.misshapen.get_or_insert_with(|| Misshapen::new(part, document, &raised));
+                None
+            }
+        }
     }
 
-    fn read(&mut self, whose: &'static str, object: &Object, path: &[&str]) -> Option<String> {
-        self.note(whose, kz_json::text(object, path)).flatten()
+    fn read(&mut self, part: &str, document: &Object, path: &[&str]) -> String {
+        self.note(part, document, kz_json::text(document, path)).flatten().unwrap_or_default()
+    }
+
+    fn set(&mut self, part: &str, document: &mut Object, path: &[&str], action: &str) {
+        let set = kz_json::set(document, path, action.into());
+        self.note(part, document, set);
     }
 
     fn owner(&mut self, owner: Owner, classifiers: &[&str]) -> Object {
@@ -137,8 +149,7 @@ impl Merge {
                     // KAZOO asks the last one first, and no further than the first who may.
                     if users.iter().rev().all(|user| self.denies(user, classifier)) {
                         let path = [RESTRICTION, classifier, "action"];
-                        let set = kz_json::set(&mut together, &path, "deny".into());
-                        self.note("owner", set);
+                        self.set("owner", &mut together, &path, "deny");
                     }
                 }
                 self.allowing(together, classifiers)
@@ -155,8 +166,7 @@ impl Merge {
                     user.insert(RESTRICTION.to_owned(), Value::Object(Object::new()));
                 }
                 let path = [RESTRICTION, classifier, "action"];
-                let set = kz_json::set(&mut user, &path, "allow".into());
-                self.note("owner", set);
+                self.set("owner", &mut user, &path, "allow");
             }
         }
         user
@@ -167,33 +177,31 @@ impl Merge {
         json::object(user, RESTRICTION).is_some_and(|restrictions| {
             let action = kz_json::text(restrictions, &[classifier, "action"])
                 .map_err(|raised| raised.below(RESTRICTION));
-            self.note("owner", action).flatten().as_deref() == Some("deny")
+            self.note("owner", user, action).flatten().as_deref() == Some("deny")
         })
     }
 
     /// Account, endpoint, owner: what comes later goes before, rule by rule and member by member.
-    fn dial_plan(
-        &mut self,
-        account: Option<&Value>,
-        endpoint: Option<&Value>,
-        owner: Option<&Value>,
-    ) -> Object {
+    fn dial_plan(&mut self, account: &Object, endpoint: &Object, owner: &Object) -> Object {
         let mut merged = self.rules("account", account).cloned().unwrap_or_default();
-        for (whose, plan, before) in
-            [("endpoint", endpoint, "account"), ("owner", owner, "account or endpoint")]
-        {
-            if let Some(rules) = self.rules(whose, plan) {
+        let nobody = Object::new();
+        // What is in the way of one plan's rules lies in a plan merged before it.
+        for (part, plan, before, document) in [
+            ("endpoint", endpoint, "account", account),
+            ("owner", owner, "account or endpoint", &nobody),
+        ] {
+            if let Some(rules) = self.rules(part, plan) {
                 let merging = kz_json::merge_non_empty(&mut merged, rules);
-                self.note(before, merging.map_err(|raised| raised.below(DIAL_PLAN)));
+                self.note(before, document, merging.map_err(|raised| raised.below(DIAL_PLAN)));
             }
         }
         merged
     }
 
-    fn rules<'a>(&mut self, whose: &'static str, plan: Option<&'a Value>) -> Option<&'a Object> {
-        let plan = plan.filter(|plan| !json::is_empty(plan))?;
+    fn rules<'a>(&mut self, part: &str, document: &'a Object) -> Option<&'a Object> {
+        let plan = document.get(DIAL_PLAN).filter(|plan| !json::is_empty(plan))?;
         let rules = plan.as_object().ok_or_else(|| NoMembers::new(&[DIAL_PLAN], plan));
-        self.note(whose, rules)
+        self.note(part, document, rules)
     }
 }
 

@@ -185,7 +185,7 @@ fn a_shape_kazoos_merge_dies_of_says_nothing_and_is_named() {
         };
         let (merged, misshapen) = merge(parts, &["did_us"]);
         let misshapen =
-            misshapen.as_ref().map(|it| (it.whose, it.path.as_str(), it.value.as_str()));
+            misshapen.as_ref().map(|it| (it.whose.as_str(), it.path.as_str(), it.value.as_str()));
         assert_eq!(misshapen, reason, "{account} {owner} {device}");
         assert_eq!(verdict(&merged, Some("did_us")), otherwise, "{account} {owner} {device}");
     }
