@@ -1,0 +1,329 @@
+use super::{
+    super::canned::{self, Canned},
+    *,
+};
+use crate::directory::AccountId;
+use serde_json::json;
+
+const ACCOUNT: &str = "/account%2F12%2F34%2F567890abcdef1234567890abcdef";
+
+fn account() -> Database {
+    Database::account(&AccountId::new("1234567890abcdef1234567890abcdef").unwrap())
+}
+
+fn couchdb(server: &Canned) -> CouchDb {
+    CouchDb::new(&server.uri(), Duration::from_secs(5)).unwrap()
+}
+
+fn entries(key: &str) -> ViewQuery<'_> {
+    ViewQuery { design: "lists", view: "entries", key: Some(key), ..ViewQuery::default() }
+}
+
+async fn always(reply: canned::Reply) -> Canned {
+    Canned::serve(move |_, _| reply.clone()).await
+}
+
+#[tokio::test]
+async fn a_document_is_read_with_its_keys_in_order() {
+    let body = r#"{"_id":"number_manager","classifiers":{"zulu":1,"alpha":2,"mike":3}}"#;
+    let server = always(canned::Reply::json(200, body)).await;
+    let document = couchdb(&server)
+        .document(&Database::system_config(), "number_manager")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(document.to_string(), body);
+    assert_eq!(server.targets(), ["/system_config/number_manager"]);
+}
+
+#[tokio::test]
+async fn an_id_is_escaped_exactly_once() {
+    for (id, segment) in [
+        ("plain.id-1_2~3", "plain.id-1_2~3"),
+        ("en-us/prompt", "en-us%2Fprompt"),
+        ("a b+c", "a%20b%2Bc"),
+        ("50%2F", "50%252F"),
+        ("../../_users/x", "..%2F..%2F_users%2Fx"),
+        ("%2e%2e", "%252e%252e"),
+        ("x?rev=1#y", "x%3Frev%3D1%23y"),
+        ("é", "%C3%A9"),
+        ("a\r\nb\0", "a%0D%0Ab%00"),
+    ] {
+        let server = always(canned::Reply::json(200, json!({ "_id": id }))).await;
+        let document = couchdb(&server).document(&account(), id).await.unwrap();
+        assert_eq!(document.unwrap()["_id"], id);
+        assert_eq!(server.targets(), [format!("{ACCOUNT}/{segment}")], "{id}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_no_document_can_have_is_absent_without_asking() {
+    let server = always(canned::Reply::json(200, "{}")).await;
+    for id in ["", ".", "..", "_all_docs", "_design/lists", "_changes"] {
+        assert_eq!(couchdb(&server).document(&account(), id).await.unwrap(), None, "{id}");
+    }
+    assert!(server.targets().is_empty());
+}
+
+#[tokio::test]
+async fn a_view_is_asked_with_its_key_as_json() {
+    let row = json!({ "id": "a", "key": "k", "value": { "z": 1, "a": null } });
+    let body = json!({ "total_rows": 9, "offset": 3, "rows": [row, { "id": "b", "key": null }] });
+    let server = always(canned::Reply::json(200, &body)).await;
+    let rows = couchdb(&server).view(&account(), &entries("a \"+&é")).await.unwrap();
+    let [first, second] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!(first.id, "a");
+    assert_eq!(first.value.to_string(), r#"{"z":1,"a":null}"#);
+    assert_eq!((&second.value, &second.doc), (&Value::Null, &None));
+    assert_eq!(
+        server.targets(),
+        [format!("{ACCOUNT}/_design/lists/_view/entries?key=%22a+%5C%22%2B%26%C3%A9%22")]
+    );
+}
+
+#[tokio::test]
+async fn a_view_gives_documents_where_asked() {
+    let body = json!({ "rows": [
+        { "id": "a", "key": "1", "value": null, "doc": { "_id": "a" } },
+        { "id": "b", "key": "1", "value": null, "doc": null },
+    ] });
+    let server = always(canned::Reply::json(200, &body)).await;
+    let query = ViewQuery {
+        design: "callflows",
+        view: "listing_by_number",
+        include_docs: true,
+        limit: Some(1),
+        key: None,
+    };
+    let rows = couchdb(&server).view(&account(), &query).await.unwrap();
+    assert_eq!(rows[0].doc, Some(json!({ "_id": "a" })));
+    assert_eq!(rows[1].doc, None);
+    let target = server.targets().remove(0);
+    assert!(target.contains("include_docs=true") && target.contains("limit=1"), "{target}");
+}
+
+#[tokio::test]
+async fn a_404_is_told_apart_by_its_reason() {
+    use ReadErrorClass::{Malformed, MissingDatabase, MissingView};
+    let said = |reason: &str| json!({ "error": "not_found", "reason": reason }).to_string();
+    let proxy = "<html>Not Found</html>".to_owned();
+    for (body, document, view) in [
+        (said("missing"), None, MissingView),
+        (said("deleted"), None, MissingView),
+        (said("missing_named_view"), None, MissingView),
+        (said("no_db_file"), Some(MissingDatabase), MissingDatabase),
+        (said("Database does not exist."), Some(MissingDatabase), MissingDatabase),
+        (proxy, Some(Malformed), Malformed),
+        ("{}".to_owned(), Some(Malformed), Malformed),
+    ] {
+        let server = always(canned::Reply::json(404, &body)).await;
+        let couchdb = couchdb(&server);
+        let read = couchdb.document(&account(), "x").await;
+        assert_eq!(read.as_ref().err().map(ReadError::class), document, "{body}");
+        assert!(read.is_err() || read.unwrap().is_none());
+        assert_eq!(couchdb.view(&account(), &entries("x")).await.unwrap_err().class(), view);
+    }
+}
+
+#[tokio::test]
+async fn every_bad_answer_has_its_class() {
+    use ReadErrorClass::{Denied, Malformed, Refused, Server};
+    let json = |status, body: &str| canned::Reply::json(status, body);
+    let complaint = r#"{"error":"unauthorized","reason":"You are not a server admin."}"#;
+    for (reply, class, said) in [
+        (json(401, complaint), Denied, "unauthorized, You are not a server admin."),
+        (json(403, "{}"), Denied, "HTTP 403"),
+        (json(400, complaint), Refused, "HTTP 400"),
+        (json(429, ""), Refused, "HTTP 429"),
+        (json(503, "<h1>503</h1>\nNo server"), Server, "<h1>503</h1> No server"),
+        (json(304, ""), Malformed, "HTTP 304"),
+        (canned::Reply::Html(200, "<html>".to_owned()), Malformed, "not a JSON document"),
+        (json(200, ""), Malformed, "not a JSON document"),
+        (json(200, r#"{"_id":"x","#), Malformed, "not a JSON document"),
+        (json(200, "[]"), Malformed, "no `_id`"),
+        (json(200, r#"{"couchdb":"Welcome"}"#), Malformed, "no `_id`"),
+        (json(200, r#"{"_id":"y"}"#), Malformed, "another document, `y`"),
+        (canned::Reply::Raw(b"SSH-2.0-OpenSSH\r\n<cut>".to_vec()), ReadErrorClass::Unreachable, ""),
+    ] {
+        let server = always(reply).await;
+        let error = couchdb(&server).document(&account(), "x").await.unwrap_err();
+        assert_eq!(error.class(), class, "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("document `x` in database `account/12/34/567890abcdef1234567890abcdef`"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn bad_rows_are_malformed_and_cut_rows_a_server_error() {
+    for (body, class) in [
+        ("[]", ReadErrorClass::Malformed),
+        (r#"{"rows":{}}"#, ReadErrorClass::Malformed),
+        (r#"{"rows":[{"key":null,"value":3}]}"#, ReadErrorClass::Malformed),
+        (r#"{"rows":[{"id":"a","key":1}]"#, ReadErrorClass::Malformed),
+        (r#"{"rows":[],"error":"timeout"}"#, ReadErrorClass::Server),
+    ] {
+        let server = always(canned::Reply::json(200, body)).await;
+        let error = couchdb(&server).view(&account(), &entries("x")).await.unwrap_err();
+        assert_eq!(error.class(), class, "{error}");
+        assert!(error.to_string().contains("view `lists/entries`"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_500_is_asked_again_twice() {
+    for status in [500, 504] {
+        let server = Canned::serve(move |_, before| match before {
+            0 | 1 => canned::Reply::json(status, "{}"),
+            _ => canned::Reply::json(200, r#"{"_id":"x"}"#),
+        })
+        .await;
+        assert!(couchdb(&server).document(&account(), "x").await.unwrap().is_some());
+        assert_eq!(server.targets().len(), 3);
+
+        let server = always(canned::Reply::json(status, r#"{"error":"boom"}"#)).await;
+        let error = couchdb(&server).document(&account(), "x").await.unwrap_err();
+        assert_eq!(error.class(), ReadErrorClass::Server);
+        assert!(error.reason().contains("boom"), "{error}");
+        assert_eq!(server.targets().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_tried_again_at_once() {
+    for broken in [
+        canned::Reply::Close,
+        canned::Reply::Reset,
+        canned::Reply::Truncated(r#"{"_id":"x"}"#.to_owned()),
+    ] {
+        let once = broken.clone();
+        let server = Canned::serve(move |_, before| match before {
+            0 => once.clone(),
+            _ => canned::Reply::json(200, r#"{"_id":"x"}"#),
+        })
+        .await;
+        assert!(couchdb(&server).document(&account(), "x").await.unwrap().is_some());
+
+        let server = always(broken).await;
+        let error = couchdb(&server).document(&account(), "x").await.unwrap_err();
+        assert_eq!(error.class(), ReadErrorClass::Unreachable, "{error}");
+        assert_eq!(server.targets().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_unreachable_and_names_no_uri() {
+    // A port that was free a moment ago, and is again.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let uri = Url::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+    let mut with_secret = uri.clone();
+    with_secret.set_username("kazoo").unwrap();
+    with_secret.set_password(Some("s3cret")).unwrap();
+    let couchdb = CouchDb::new(&with_secret, Duration::from_secs(5)).unwrap();
+    let error = couchdb.document(&account(), "x").await.unwrap_err();
+    assert_eq!(error.class(), ReadErrorClass::Unreachable, "{error}");
+    assert!(error.reason().contains("refused"), "{error}");
+    for text in [format!("{error:?}"), format!("{couchdb:?}"), error.to_string()] {
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+    assert_eq!(couchdb.answers().await.unwrap_err().class(), ReadErrorClass::Unreachable);
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_a_timeout_of_the_whole_read() {
+    let slow = |reply| canned::Reply::Slow(Duration::from_secs(30), Box::new(reply));
+    let server = always(slow(canned::Reply::json(200, "{}"))).await;
+    let couchdb = CouchDb::new(&server.uri(), Duration::from_millis(100)).unwrap();
+    let error = couchdb.document(&account(), "x").await.unwrap_err();
+    assert_eq!(error.class(), ReadErrorClass::Timeout);
+    assert_eq!(error.reason(), "no answer within 100 ms");
+
+    // Retries do not extend it, and what the server did say is what is reported.
+    let server = always(canned::Reply::json(500, r#"{"error":"boom"}"#)).await;
+    let couchdb = CouchDb::new(&server.uri(), Duration::from_millis(50)).unwrap();
+    let error = couchdb.document(&account(), "x").await.unwrap_err();
+    assert_eq!(error.class(), ReadErrorClass::Server);
+    assert_eq!(server.targets().len(), 1);
+}
+
+#[tokio::test]
+async fn credentials_are_sent_as_basic_auth_and_nowhere_else() {
+    let server = always(canned::Reply::json(200, r#"{"_id":"x"}"#)).await;
+    let mut uri = server.uri();
+    uri.set_username("kazoo").unwrap();
+    uri.set_password(Some("p@ss/é")).unwrap();
+    CouchDb::new(&uri, Duration::from_secs(5)).unwrap().document(&account(), "x").await.unwrap();
+    let head = server.requests().remove(0).to_lowercase();
+    // base64 of `kazoo:p@ss/é`
+    assert!(head.contains(&"authorization: Basic a2F6b286cEBzcy/DqQ==".to_lowercase()), "{head}");
+    assert!(!head.contains("p@ss") && !head.contains("p%40ss"), "{head}");
+}
+
+#[tokio::test]
+async fn a_path_in_the_uri_stands_before_every_request() {
+    let server = always(canned::Reply::json(200, r#"{"_id":"x"}"#)).await;
+    let uri = server.uri().join("/couch/?a=b").unwrap();
+    let couchdb = CouchDb::new(&uri, Duration::from_secs(5)).unwrap();
+    couchdb.document(&Database::system_config(), "x").await.unwrap();
+    assert_eq!(server.targets(), ["/couch/system_config/x"]);
+    assert_eq!(couchdb.server(), format!("{}couch", server.uri()));
+}
+
+#[tokio::test]
+async fn an_answer_beyond_the_limit_names_the_limit() {
+    let body = json!({ "_id": "x", "text": "y".repeat(1000) }).to_string();
+    let chunked = format!(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+        body.len()
+    );
+    for reply in [canned::Reply::json(200, &body), canned::Reply::Raw(chunked.into_bytes())] {
+        let server = always(reply).await;
+        let within = couchdb(&server).with_largest_answer(body.len());
+        assert!(within.document(&account(), "x").await.unwrap().is_some());
+        let beyond = couchdb(&server).with_largest_answer(body.len() - 1);
+        let error = beyond.document(&account(), "x").await.unwrap_err();
+        assert_eq!(error.class(), ReadErrorClass::TooLarge);
+        let limit = format!("limit of {} bytes", body.len() - 1);
+        assert!(error.reason().contains(&limit), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_too_long_for_a_request_is_refused() {
+    let server = always(canned::Reply::json(200, "{}")).await;
+    let error = couchdb(&server).document(&account(), &"x".repeat(100_000)).await.unwrap_err();
+    assert_eq!(error.class(), ReadErrorClass::Refused, "{error}");
+}
+
+#[tokio::test]
+async fn the_server_answers_where_its_databases_can_be_read() {
+    let missing = r#"{"error":"not_found","reason":"Database does not exist."}"#;
+    for (reply, class) in [
+        (canned::Reply::json(200, r#"{"db_name":"system_config"}"#), None),
+        (canned::Reply::json(404, missing), None),
+        (canned::Reply::json(401, "{}"), Some(ReadErrorClass::Denied)),
+        (canned::Reply::json(503, ""), Some(ReadErrorClass::Server)),
+        (canned::Reply::Html(404, "<html>".to_owned()), Some(ReadErrorClass::Malformed)),
+        (canned::Reply::Html(200, "<html>".to_owned()), Some(ReadErrorClass::Malformed)),
+    ] {
+        let server = always(reply).await;
+        let answered = couchdb(&server).answers().await;
+        assert_eq!(answered.err().map(|error| error.class()), class);
+        assert_eq!(server.targets(), ["/system_config"]);
+    }
+}
+
+#[test]
+fn a_uri_that_is_none_of_couchdb_is_refused() {
+    for uri in ["amqp://localhost", "file:///tmp", "mailto:a@b"] {
+        let error = CouchDb::new(&Url::parse(uri).unwrap(), Duration::from_secs(1)).unwrap_err();
+        assert!(matches!(error, CouchDbError::Scheme(_)), "{uri}");
+    }
+    let uri = Url::parse("http://a:%FF@localhost").unwrap();
+    let error = CouchDb::new(&uri, Duration::from_secs(1)).unwrap_err();
+    assert_eq!(error, CouchDbError::Credentials);
+}
