@@ -33,7 +33,7 @@ pub(super) enum Reply {
 }
 
 impl Reply {
-    pub(super) fn json(status: u16, body: impl ToString) -> Self {
+    pub(super) fn json(status: u16, body: &(impl ToString + ?Sized)) -> Self {
         Self::Json(status, body.to_string())
     }
 }

@@ -6,6 +6,7 @@
 
 mod couchdb;
 mod error;
+mod folder;
 mod heavy;
 mod ids;
 mod source;
@@ -15,5 +16,6 @@ mod canned;
 
 pub use couchdb::{CouchDb, CouchDbError};
 pub use error::{ReadError, ReadErrorClass, Subject};
+pub use folder::{Folder, FolderError};
 pub use ids::{AccountId, Database};
 pub use source::{Row, Source, ViewQuery};

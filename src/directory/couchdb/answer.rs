@@ -99,7 +99,7 @@ fn not_found(reply: &Reply) -> Result<Complaint, Failure> {
         .ok_or_else(|| malformed(format!("{}, which is not CouchDB's own", describe(reply))))
 }
 
-/// CouchDB 2 and later, CouchDB 1 and BigCouch.
+/// CouchDB 2 and later, CouchDB 1.
 fn is_missing_database(reason: &str) -> bool {
     matches!(reason, "Database does not exist." | "no_db_file")
 }

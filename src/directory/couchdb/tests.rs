@@ -49,7 +49,7 @@ async fn an_id_is_escaped_exactly_once() {
         ("é", "%C3%A9"),
         ("a\r\nb\0", "a%0D%0Ab%00"),
     ] {
-        let server = always(canned::Reply::json(200, json!({ "_id": id }))).await;
+        let server = always(canned::Reply::json(200, &json!({ "_id": id }))).await;
         let document = couchdb(&server).document(&account(), id).await.unwrap();
         assert_eq!(document.unwrap()["_id"], id);
         assert_eq!(server.targets(), [format!("{ACCOUNT}/{segment}")], "{id}");
