@@ -4,18 +4,36 @@
 //! it is a [`Source`]: [`CouchDb`] in a cluster, [`Folder`] for a folder of JSON. Nothing here
 //! writes, and nothing here knows AMQP: whoever hears KAZOO's notices says what to forget.
 
+mod cached;
+mod category;
+mod clock;
 mod couchdb;
 mod error;
 mod folder;
 mod heavy;
 mod ids;
+mod lists;
+mod load;
+mod options;
+mod outage;
+mod pending;
+mod report;
+mod shelf;
+mod slot;
 mod source;
 
 #[cfg(test)]
 mod canned;
+#[cfg(test)]
+mod tests;
 
+pub use cached::Directory;
+pub use category::Category;
 pub use couchdb::{CouchDb, CouchDbError};
 pub use error::{ReadError, ReadErrorClass, Subject};
 pub use folder::{Folder, FolderError};
 pub use ids::{AccountId, Database};
+pub use options::{DirectoryOptions, Observer};
 pub use source::{Row, Source, ViewQuery};
+
+pub use pending::Patterns;

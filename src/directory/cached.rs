@@ -1,0 +1,267 @@
+//! The cached directory.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::Value;
+
+use super::{
+    AccountId, Category, Database, DirectoryOptions, Patterns, ReadError, Source,
+    lists::Lists,
+    load::Loader,
+    options::Keeping,
+    outage::Outage,
+    report,
+    shelf::Shelf,
+    slot::{Loaded, Way},
+};
+use crate::{dynamic_cid::List, numbers::Rules};
+
+/// The category of number rules.
+const NUMBER_MANAGER: &str = "number_manager";
+
+/// Cached, typed reading. Cheap to clone; clones share what they keep.
+///
+/// However many callers want something at once, it is read once. Errors are not kept, only that
+/// something does not exist, and that for a short time. While the database does not answer, data
+/// past its time is served for a while, with a warning.
+#[derive(Clone)]
+pub struct Directory {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    loader: Loader,
+    options: DirectoryOptions,
+    keeping: Keeping,
+    outage: Outage,
+    documents: Shelf<Option<Arc<Value>>>,
+    config: Shelf<Arc<Category>>,
+    lists: Shelf<Arc<List>>,
+    numbers: Shelf<Option<Arc<Value>>>,
+    patterns: Shelf<Arc<Patterns>>,
+    /// The last rules, with the category they were made of.
+    rules: Mutex<Option<(Arc<Category>, Arc<Rules>)>>,
+}
+
+impl Directory {
+    /// Reads `source`; nothing is read yet.
+    pub fn new(source: Arc<dyn Source>, options: DirectoryOptions) -> Self {
+        let keeping = Keeping::from(&options);
+        let capacity = options.capacity;
+        let lists = Lists::new(&options, &keeping);
+        let inner = Inner {
+            loader: Loader { source, lists, max_rows: options.max_rows },
+            keeping,
+            outage: Outage::default(),
+            documents: Shelf::new(capacity, &keeping),
+            config: Shelf::new(capacity, &keeping),
+            lists: Shelf::new(capacity, &keeping),
+            numbers: Shelf::new(capacity, &keeping),
+            patterns: Shelf::new(capacity, &keeping),
+            rules: Mutex::new(None),
+            options,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// A category of the system's configuration; one without any key where there is no document.
+    ///
+    /// Source: `kapps_config.erl` (`get_category`).
+    pub async fn config(&self, category: &str) -> Result<Arc<Category>, ReadError> {
+        let inner = &self.inner;
+        let database = Database::system_config();
+        let (node, zone) = (inner.options.node.as_deref(), inner.options.zone.as_str());
+        let load = || inner.loader.category(category, node, zone);
+        inner.read("config", &inner.config, &database, category, load).await
+    }
+
+    /// A list with its entries indexed: the rows of the first of
+    /// [`list_views`](DirectoryOptions::list_views) that the account has, and the list's document,
+    /// which may be missing.
+    pub async fn list(&self, account: &AccountId, list_id: &str) -> Result<Arc<List>, ReadError> {
+        let inner = &self.inner;
+        let database = Database::account(account);
+        let load = || inner.loader.list(&database, list_id);
+        inner.read("list", &inner.lists, &database, list_id, load).await
+    }
+
+    /// A document; a soft-deleted one reads as absent.
+    ///
+    /// Source: `kz_datamgr.erl` (`open_cache_doc`).
+    pub async fn document(
+        &self,
+        database: &Database,
+        id: &str,
+    ) -> Result<Option<Arc<Value>>, ReadError> {
+        let inner = &self.inner;
+        let load = || inner.loader.document(database, id);
+        inner.read("document", &inner.documents, database, id, load).await
+    }
+
+    /// A callflow by its id.
+    pub async fn callflow(
+        &self,
+        account: &AccountId,
+        id: &str,
+    ) -> Result<Option<Arc<Value>>, ReadError> {
+        self.document(&Database::account(account), id).await
+    }
+
+    /// The callflow that serves a number; of several the one with the lowest id.
+    ///
+    /// Source: view `callflows/listing_by_number`, `cf_flow.erl` (`do_lookup`).
+    pub async fn callflow_by_number(
+        &self,
+        account: &AccountId,
+        number: &str,
+    ) -> Result<Option<Arc<Value>>, ReadError> {
+        let inner = &self.inner;
+        let database = Database::account(account);
+        let load = || inner.loader.callflow_by_number(&database, number);
+        inner.read("number", &inner.numbers, &database, number, load).await
+    }
+
+    /// All callflow patterns of an account, compiled.
+    ///
+    /// Source: view `callflows/listing_by_pattern`, `cf_flow.erl` (`compile_patterns`).
+    pub async fn patterns(&self, account: &AccountId) -> Result<Arc<Patterns>, ReadError> {
+        let inner = &self.inner;
+        let database = Database::account(account);
+        let load = || inner.loader.patterns(&database);
+        inner.read("patterns", &inner.patterns, &database, "", load).await
+    }
+
+    /// The account's own document, the copy in its database.
+    pub async fn account(&self, account: &AccountId) -> Result<Option<Arc<Value>>, ReadError> {
+        self.document(&Database::account(account), account.as_str()).await
+    }
+
+    /// The system's number rules; those of KAZOO's code where the stored ones cannot be read.
+    pub async fn number_rules(&self) -> Arc<Rules> {
+        let inner = &self.inner;
+        let category = if let Ok(category) = self.config(NUMBER_MANAGER).await {
+            category
+        } else {
+            inner.observe("number_rules", "default");
+            Arc::default()
+        };
+        let mut kept = inner.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((from, rules)) = &*kept
+            && (Arc::ptr_eq(from, &category) || *from == category)
+        {
+            return Arc::clone(rules);
+        }
+        let (converters, classifiers) = ("e164_converters", "classifiers");
+        let rules = Rules::from_config(category.get(converters), category.get(classifiers));
+        let rules = Arc::new(rules);
+        *kept = Some((category, Arc::clone(&rules)));
+        rules
+    }
+
+    /// Forgets what a changed document may have changed; `kind` is its `pvt_type`, where the
+    /// notice says it.
+    ///
+    /// What is read from now on was stored after the change, also where a read is under way.
+    ///
+    /// Source: `kz_cache_conf_change.erl`.
+    pub fn forget(&self, database: &Database, kind: Option<&str>, id: &str) {
+        let inner = &self.inner;
+        inner.documents.forget(database, id);
+        if *database == Database::system_config() {
+            inner.config.forget(database, id);
+            return;
+        }
+        if *database == Database::accounts()
+            && let Some(account) = AccountId::new(id)
+        {
+            // The account's own copy is written together with this one.
+            inner.documents.forget(&Database::account(&account), id);
+            return;
+        }
+        let unknown = matches!(kind, None | Some("undefined"));
+        if unknown || matches!(kind, Some("list" | "list_entry" | "contact" | "contacts")) {
+            inner.lists.forget_database(database);
+        }
+        if unknown || kind == Some("callflow") {
+            inner.numbers.forget_database(database);
+            inner.patterns.forget_database(database);
+        }
+    }
+
+    /// Forgets everything of a database.
+    pub fn forget_database(&self, database: &Database) {
+        let inner = &self.inner;
+        inner.loader.lists.forget_database(database);
+        inner.documents.forget_database(database);
+        inner.config.forget_database(database);
+        inner.lists.forget_database(database);
+        inner.numbers.forget_database(database);
+        inner.patterns.forget_database(database);
+    }
+
+    /// Forgets everything: notices may have been missed.
+    pub fn forget_everything(&self) {
+        let inner = &self.inner;
+        inner.loader.lists.forget_everything();
+        inner.documents.forget_everything();
+        inner.config.forget_everything();
+        inner.lists.forget_everything();
+        inner.numbers.forget_everything();
+        inner.patterns.forget_everything();
+    }
+
+    /// Whether reads can be expected to work; asks the source each time.
+    pub async fn answers(&self) -> Result<(), ReadError> {
+        self.inner.loader.source.answers().await
+    }
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options = &self.inner.options;
+        formatter.debug_struct("Directory").field("options", options).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Reads through a shelf, and reports: each failed read once, by whoever made it.
+    async fn read<V, F>(
+        &self,
+        what: &'static str,
+        kept: &Shelf<V>,
+        database: &Database,
+        id: &str,
+        load: impl FnOnce() -> F,
+    ) -> Result<V, ReadError>
+    where
+        V: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Loaded<V>, ReadError>>,
+    {
+        let times = (&self.keeping, &self.outage);
+        let answer = kept.get(times, database, id, load).await;
+        if let Some(failure) = &answer.failure {
+            report::failure(failure, answer.value.is_ok());
+        }
+        if let (Some(failure), Ok(_)) = (&answer.failure, &answer.value) {
+            self.observe(what, failure.class().name());
+        }
+        let outcome = match (&answer.value, answer.way) {
+            (Err(error), _) => error.class().name(),
+            (Ok(_), Way::Hit) => "hit",
+            (Ok(_), Way::Miss) => "miss",
+            (Ok(_), Way::Shared) => "shared",
+            (Ok(_), Way::Stale) => "stale",
+        };
+        self.observe(what, outcome);
+        answer.value
+    }
+
+    fn observe(&self, what: &'static str, outcome: &'static str) {
+        if let Some(observer) = &self.options.observer {
+            observer.read(what, outcome);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Things of one kind, kept by database and id.
+
+use std::{
+    hash::Hash,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use moka::sync::Cache;
+
+use super::{
+    Database, ReadError,
+    options::Keeping,
+    outage::Outage,
+    slot::{Answer, Loaded, Slot, Way},
+};
+
+/// Slots, found by the epoch of their database and their id.
+///
+/// Whoever forgets something detaches its slot. A read that began before ends in the detached
+/// slot, where no later reader looks: old data cannot come back.
+pub(super) struct Shelf<V> {
+    slots: Index<Key, Arc<Slot<V>>>,
+    epochs: Epochs,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    epoch: u64,
+    id: String,
+}
+
+impl<V: Clone + Send + Sync + 'static> Shelf<V> {
+    pub(super) fn new(capacity: u64, keeping: &Keeping) -> Self {
+        // Slots judge their age themselves; this only drops those that nobody refreshes.
+        let longest = keeping.ttl + keeping.stale_for + keeping.retry_pause;
+        let slots = Cache::builder()
+            .max_capacity(capacity)
+            .weigher(|_, slot: &Arc<Slot<V>>| slot.weight())
+            .time_to_live(longest)
+            .build();
+        Self { slots: Index::new(slots), epochs: Epochs::new(capacity) }
+    }
+
+    /// What is kept under an id, or what `load` reads.
+    pub(super) async fn get<F>(
+        &self,
+        (keeping, outage): (&Keeping, &Outage),
+        database: &Database,
+        id: &str,
+        load: impl FnOnce() -> F,
+    ) -> Answer<V>
+    where
+        F: Future<Output = Result<Loaded<V>, ReadError>>,
+    {
+        let key = Key { epoch: self.epochs.current(database), id: id.to_owned() };
+        let slot = self.slots.find_or(&key, |_| true, Arc::default);
+        let answer = slot.get(keeping, outage, load).await;
+        if answer.way == Way::Miss && answer.value.is_ok() {
+            // In again, with its new weight and age, unless it was detached meanwhile.
+            self.slots.replace_if(&key, |found| Arc::ptr_eq(found, &slot));
+        }
+        answer
+    }
+
+    pub(super) fn forget(&self, database: &Database, id: &str) {
+        if let Some(epoch) = self.epochs.of.find(database) {
+            self.slots.remove(&Key { epoch, id: id.to_owned() });
+        }
+    }
+
+    pub(super) fn forget_database(&self, database: &Database) {
+        self.epochs.of.remove(database);
+    }
+
+    pub(super) fn forget_everything(&self) {
+        self.epochs.end_all();
+        // Nothing is found any more; this gives the memory back.
+        self.slots.cache.invalidate_all();
+    }
+}
+
+/// A number per database that changes when the database is forgotten. Numbers are never used
+/// twice, so losing one here costs reads, but never brings anything back.
+struct Epochs {
+    of: Index<Database, u64>,
+    next: AtomicU64,
+    /// Numbers below this have ended.
+    first: AtomicU64,
+}
+
+impl Epochs {
+    fn new(capacity: u64) -> Self {
+        let of = Index::new(Cache::new(capacity));
+        Self { of, next: AtomicU64::new(0), first: AtomicU64::new(0) }
+    }
+
+    fn current(&self, database: &Database) -> u64 {
+        let lasts = |epoch: &u64| *epoch >= self.first.load(Ordering::SeqCst);
+        self.of.find_or(database, lasts, || self.next.fetch_add(1, Ordering::SeqCst))
+    }
+
+    fn end_all(&self) {
+        let next = self.next.fetch_add(1, Ordering::SeqCst);
+        self.first.fetch_max(next, Ordering::SeqCst);
+    }
+}
+
+/// A bounded map whose changes happen one after the other.
+///
+/// The cache's own `get_with` is not used: a caller may still be handed a value by another caller
+/// after that value was removed.
+struct Index<K, V> {
+    cache: Cache<K, V>,
+    changing: Mutex<()>,
+}
+
+impl<K, V> Index<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    fn new(cache: Cache<K, V>) -> Self {
+        Self { cache, changing: Mutex::new(()) }
+    }
+
+    fn find(&self, key: &K) -> Option<V> {
+        self.cache.get(key)
+    }
+
+    /// The value, if it is still good, or else a new one.
+    fn find_or(&self, key: &K, good: impl Fn(&V) -> bool, create: impl FnOnce() -> V) -> V {
+        if let Some(found) = self.cache.get(key).filter(&good) {
+            return found;
+        }
+        self.change(|cache| {
+            if let Some(found) = cache.get(key).filter(&good) {
+                return found;
+            }
+            let created = create();
+            cache.insert(key.clone(), created.clone());
+            created
+        })
+    }
+
+    /// Puts a value in again if it is there and the one that is meant.
+    fn replace_if(&self, key: &K, meant: impl Fn(&V) -> bool) {
+        self.change(|cache| {
+            if let Some(found) = cache.get(key).filter(&meant) {
+                cache.insert(key.clone(), found);
+            }
+        });
+    }
+
+    fn remove(&self, key: &K) {
+        self.change(|cache| cache.invalidate(key));
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&Cache<K, V>) -> T) -> T {
+        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&self.cache)
+    }
+}

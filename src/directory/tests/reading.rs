@@ -1,0 +1,205 @@
+use super::*;
+use crate::dynamic_cid::SingleDocumentLists;
+
+#[tokio::test]
+async fn soft_deleted_and_missing_documents_read_as_absent() {
+    let fake = Fake::new(&json!({ account_db().encoded(): [
+        { "_id": "a", "pvt_deleted": true },
+        { "_id": "b", "pvt_deleted": "true" },
+        { "_id": "c", "pvt_deleted": false },
+    ] }));
+    let directory = directory(&fake);
+    for (id, present) in [("a", false), ("b", false), ("c", true), ("d", false)] {
+        let document = directory.document(&account_db(), id).await.unwrap();
+        assert_eq!(document.is_some(), present, "{id}");
+    }
+    let missing = directory.document(&Database::system_schemas(), "x").await.unwrap_err();
+    assert_eq!(missing.class(), ReadErrorClass::MissingDatabase);
+}
+
+#[tokio::test]
+async fn an_account_is_read_from_its_own_database() {
+    let directory = directory(&Fake::new(&documents(7)));
+    assert_eq!(directory.account(&account()).await.unwrap().unwrap()["version"], 7);
+    assert_eq!(directory.callflow(&account(), "flow").await.unwrap().unwrap()["version"], 7);
+}
+
+#[tokio::test]
+async fn a_category_without_document_has_no_keys() {
+    for stored in [
+        json!({ "system_config": [] }),
+        json!({ "system_config": [{ "_id": "media", "pvt_deleted": true, "default": { "a": 1 } }] }),
+        json!({}),
+    ] {
+        let fake = Fake::new(&stored);
+        let category = directory(&fake).config("media").await.unwrap();
+        assert_eq!((category.name(), category.get("a")), ("media", None));
+    }
+    let fake = Fake::new(&documents(1));
+    fake.fail("media", ReadErrorClass::Denied);
+    let error = directory(&fake).config("media").await.unwrap_err();
+    assert_eq!(error.class(), ReadErrorClass::Denied);
+}
+
+#[tokio::test]
+async fn a_category_is_seen_from_the_configured_node_and_zone() {
+    let fake = Fake::new(&json!({ "system_config": [{ "_id": "media",
+        "default": { "a": 1, "b": 1, "c": 1 }, "east": { "b": 2, "c": 2 }, "n@h": { "c": 3 } }] }));
+    let options = DirectoryOptions {
+        node: Some("n@h".to_owned()),
+        zone: "east".to_owned(),
+        ..DirectoryOptions::default()
+    };
+    let category = Directory::new(fake, options).config("media").await.unwrap();
+    for (key, value) in [("a", 1), ("b", 2), ("c", 3)] {
+        assert_eq!(category.get(key), Some(&json!(value)), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_has_its_rows_and_what_its_document_adds() {
+    let fake = Fake::new(&json!({ account_db().encoded(): [
+        { "_id": "list", "pvt_type": "list", "length": 3 },
+        { "_id": "e2", "pvt_type": "list_entry", "list_id": "list", "capture_group_key": "02" },
+        { "_id": "e1", "pvt_type": "list_entry", "list_id": "list", "capture_group_key": "01" },
+        { "_id": "old", "length": 4, "entries": { "0001": { "number": "1" } } },
+    ] }));
+    let directory = directory(&fake);
+    let list = directory.list(&account(), "list").await.unwrap();
+    assert_eq!((list.len(), list.document_length()), (2, 3));
+    let old = directory.list(&account(), "old").await.unwrap();
+    assert_eq!((old.len(), old.document_length()), (0, 4));
+    assert_eq!(old.rows(SingleDocumentLists::Read).len(), 1);
+    let none = directory.list(&account(), "none").await.unwrap();
+    assert_eq!((none.len(), none.document_length()), (0, 2));
+}
+
+#[tokio::test]
+async fn a_list_needs_its_view_but_not_its_document() {
+    let fake = Fake::new(&documents(1));
+    fake.fail("lists/entries", ReadErrorClass::Server);
+    let error = directory(&fake).list(&account(), "list").await.unwrap_err();
+    assert_eq!(error.class(), ReadErrorClass::Server);
+
+    let fake = Fake::new(&json!({ account_db().encoded(): [
+        { "_id": "e", "pvt_type": "list_entry", "list_id": "list-a" },
+    ] }));
+    let directory = directory(&fake);
+    fake.fail("list-a", ReadErrorClass::Timeout);
+    assert_eq!(directory.list(&account(), "list-a").await.unwrap().len(), 1);
+    fake.reads();
+    clock::test::advance(31);
+    directory.list(&account(), "list-a").await.unwrap();
+    assert_eq!(fake.reads().len(), 2, "an incomplete list is kept for a short time only");
+}
+
+#[tokio::test]
+async fn kazoo_5_keeps_its_entries_in_another_view() {
+    let fake = Fake::new(&documents(1));
+    *fake.list_view.lock().unwrap() = "contacts/entries";
+    let directory = directory(&fake);
+    assert_eq!(directory.list(&account(), "list").await.unwrap().len(), 1);
+    assert_eq!(fake.views(), ["lists/entries list", "contacts/entries list"]);
+
+    // Which one it was is remembered beyond the list itself.
+    directory.forget(&account_db(), Some("contact"), "entry");
+    directory.list(&account(), "list").await.unwrap();
+    assert_eq!(fake.views(), ["contacts/entries list"]);
+
+    // The cluster went back, or was asked too early.
+    *fake.list_view.lock().unwrap() = "lists/entries";
+    directory.forget(&account_db(), Some("list"), "list");
+    directory.list(&account(), "list").await.unwrap();
+    assert_eq!(fake.views(), ["contacts/entries list", "lists/entries list"]);
+    directory.forget(&account_db(), Some("list"), "list");
+    directory.list(&account(), "list").await.unwrap();
+    assert_eq!(fake.views(), ["lists/entries list"]);
+}
+
+#[tokio::test]
+async fn without_any_list_view_the_error_is_about_the_first() {
+    let fake = Fake::new(&documents(1));
+    *fake.list_view.lock().unwrap() = "nowhere/entries";
+    let error = directory(&fake).list(&account(), "list").await.unwrap_err();
+    assert_eq!(error.class(), ReadErrorClass::MissingView);
+    assert_eq!(error.subject(), &Subject::View("lists/entries".to_owned()));
+}
+
+#[tokio::test]
+async fn a_callflow_is_found_by_its_number() {
+    let flow = |id: &str| json!({ "_id": id, "pvt_type": "callflow", "numbers": ["2001"] });
+    let fake = Fake::new(&json!({ account_db().encoded(): [flow("b"), flow("a")] }));
+    let directory = directory(&fake);
+    let found = directory.callflow_by_number(&account(), "2001").await.unwrap();
+    assert_eq!(found.unwrap()["_id"], "a");
+    assert_eq!(directory.callflow_by_number(&account(), "2002").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn patterns_are_compiled_once_for_an_account() {
+    let fake = Fake::new(&json!({ account_db().encoded(): [
+        { "_id": "a", "pvt_type": "callflow", "patterns": ["^1$", 7, "^2$"] },
+    ] }));
+    let directory = directory(&fake);
+    let first = directory.patterns(&account()).await.unwrap();
+    let second = directory.patterns(&account()).await.unwrap();
+    assert_eq!(first.len(), 2);
+    assert!(Arc::ptr_eq(&first, &second));
+}
+
+#[tokio::test]
+async fn number_rules_are_read_anew_only_when_they_changed() {
+    let fake = Fake::new(&documents(1));
+    let directory = directory(&fake);
+    let names = |rules: &crate::numbers::Rules| {
+        rules.classifier_names().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let first = directory.number_rules().await;
+    assert_eq!(names(&first), ["class_1"]);
+    directory.forget(&Database::system_config(), Some("config"), "number_manager");
+    assert!(Arc::ptr_eq(&first, &directory.number_rules().await));
+    fake.store(&documents(2));
+    directory.forget(&Database::system_config(), Some("config"), "number_manager");
+    assert_eq!(names(&*directory.number_rules().await), ["class_2"]);
+
+    fake.fail("number_manager", ReadErrorClass::Denied);
+    directory.forget_everything();
+    assert_eq!(directory.number_rules().await.classifier_names().next(), Some("tollfree_us"));
+    fake.recover();
+    assert_eq!(names(&*directory.number_rules().await), ["class_2"]);
+}
+
+#[tokio::test]
+async fn more_rows_than_allowed_are_an_error_that_names_the_limit() {
+    let entry =
+        |id: u32| json!({ "_id": format!("e{id}"), "pvt_type": "list_entry", "list_id": "list" });
+    let mut stored: Vec<Value> = (0..3).map(entry).collect();
+    stored.push(json!({ "_id": "f", "pvt_type": "callflow", "patterns": ["1", "2", "3"] }));
+    let fake = Fake::new(&json!({ account_db().encoded(): stored }));
+    for (max_rows, class) in [(3, None), (2, Some(ReadErrorClass::TooLarge))] {
+        let options = DirectoryOptions { max_rows, ..DirectoryOptions::default() };
+        let directory = Directory::new(Arc::<Fake>::clone(&fake), options);
+        let list = directory.list(&account(), "list").await.err();
+        let patterns = directory.patterns(&account()).await.err();
+        for error in [list, patterns] {
+            assert_eq!(error.as_ref().map(ReadError::class), class);
+            assert!(error.is_none_or(|error| error.reason().contains("limit of 2")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_ten_thousand_entries_is_read_once_and_shared() {
+    let entry = |id: u32| {
+        json!({ "_id": format!("e{id:05}"), "pvt_type": "list_entry", "list_id": "list",
+            "capture_group_key": format!("{id:05}"), "capture_group_length": 5 })
+    };
+    let fake =
+        Fake::new(&json!({ account_db().encoded(): (0..10_000).map(entry).collect::<Vec<_>>() }));
+    let directory = directory(&fake);
+    let first = directory.list(&account(), "list").await.unwrap();
+    let second = directory.list(&account(), "list").await.unwrap();
+    assert_eq!(first.len(), 10_000);
+    assert!(Arc::ptr_eq(&first, &second));
+    assert_eq!(fake.views(), ["lists/entries list"]);
+}
