@@ -4,7 +4,6 @@
 //! Everything is read through [`Documents`]; nothing here knows where documents lie. The answers
 //! follow KAZOO's own modules, named in each file.
 
-mod account;
 pub mod dial_plan;
 mod did;
 mod documents;
@@ -22,7 +21,8 @@ mod search;
 #[cfg(test)]
 mod test_documents;
 
-pub use account::AccountId;
+pub use crate::directory::AccountId;
+pub use crate::dynamic_cid::OptionalGroups;
 pub use did::{Did, did_for};
 pub use documents::Documents;
 pub use endpoint::{EndpointRestrictions, NoEndpoint, restrictions};
@@ -31,5 +31,5 @@ pub use follow::{Following, following};
 pub use inline::{InlineError, Inlined, inline_with_did};
 pub use lookup::{Found, LookupError, NO_MATCH, Via, lookup};
 pub use nodes::{callflow_node, set_cid_node, static_node, without_remote_execution};
-pub use patterns::{InvalidPattern, LookupCrash, OptionalGroups, PatternMatch, Patterns};
+pub use patterns::{InvalidPattern, LookupCrash, PatternMatch, Patterns};
 pub use restrictions::{Misshapen, Verdict, verdict};

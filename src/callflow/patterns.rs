@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::prefix::Prefix;
+use crate::dynamic_cid::OptionalGroups;
 use crate::json::{self, Object};
 use crate::pattern::{Match, Pattern, PatternError};
 
@@ -47,17 +48,6 @@ pub struct PatternMatch {
     pub capture_group: Option<String>,
     /// The named groups with a text, under the same rule, ordered by name.
     pub capture_groups: Object,
-}
-
-/// What a pattern counts for that matched without any of its groups taking part, such as
-/// `^\*3(a)?$` on `*3`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OptionalGroups {
-    /// KAZOO: the lookup dies of it, whatever the other patterns say.
-    Crash,
-    /// It matches with an empty capture.
-    #[default]
-    NoCapture,
 }
 
 /// KAZOO's lookup dies (`hd([])`).

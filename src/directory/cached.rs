@@ -7,8 +7,10 @@ use std::{
 
 use serde_json::Value;
 
+use crate::callflow::Patterns;
+
 use super::{
-    AccountId, Category, Database, DirectoryOptions, Patterns, ReadError, Source,
+    AccountId, Category, Database, DirectoryOptions, ReadError, Source,
     lists::Lists,
     load::Loader,
     options::Keeping,

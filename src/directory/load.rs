@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::callflow::Patterns;
+
 use super::{
-    Category, Database, Patterns, ReadError, ReadErrorClass, Row, Source, Subject, ViewQuery,
-    heavy, lists::Lists, report, slot::Loaded,
+    Category, Database, ReadError, ReadErrorClass, Row, Source, Subject, ViewQuery, heavy,
+    lists::Lists, report, slot::Loaded,
 };
 use crate::{dynamic_cid::List, json};
 

@@ -16,7 +16,6 @@ mod lists;
 mod load;
 mod options;
 mod outage;
-mod pending;
 mod report;
 mod shelf;
 mod slot;
@@ -35,5 +34,3 @@ pub use folder::{Folder, FolderError};
 pub use ids::{AccountId, Database};
 pub use options::{DirectoryOptions, Observer};
 pub use source::{Row, Source, ViewQuery};
-
-pub use pending::Patterns;

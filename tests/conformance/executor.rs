@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use kazoo_dynamic_cid::call::Call;
+use kazoo_dynamic_cid::callflow::{LookupError, lookup};
+use kazoo_dynamic_cid::directory::{AccountId, Database, Directory, DirectoryOptions, Folder};
 use kazoo_dynamic_cid::dynamic_cid::{
     Change, Command, Context, Departures, Endpoint, Event, Job, List, ListRead, Mode, NoopId,
     Outcome, Preset, Question, RouteTarget, Routed, SystemConfig,
@@ -143,27 +145,33 @@ fn list_read(case: &Case, job: &Job) -> ListRead {
     }
 }
 
+/// KAZOO's lookup over the case's callflows, and its endpoint as merged already.
 fn route(case: &Case, question: &Question, departures: Departures) -> Routed {
     let Question::Route { destination, .. } = question;
-    let _ = departures;
-    let by = |number: &str| {
-        case.callflows.iter().find(|document| {
-            document["numbers"].as_array().is_some_and(|numbers| numbers.contains(&json!(number)))
-        })
+    let Some(account) = AccountId::new(&case.account_id) else {
+        return Routed::NotFound;
     };
-    let digits = destination.trim_start_matches('+').bytes().all(|byte| byte.is_ascii_digit());
-    match by(destination).or_else(|| by("no_match").filter(|_| digits)) {
-        None => Routed::NotFound,
-        Some(document) => Routed::Found {
-            target: RouteTarget {
-                callflow_id: document["_id"].as_str().unwrap_or_default().to_owned(),
-                no_match: document["numbers"]
-                    .as_array()
-                    .is_some_and(|n| n.contains(&json!("no_match"))),
-            },
+    let documents = case.callflows.iter().cloned().map(|mut document| {
+        document["pvt_type"] = json!("callflow");
+        document
+    });
+    let folder = Folder::from_documents([(Database::account(&account), documents.collect())])
+        .expect("callflows of a case have ids of their own");
+    let directory = Directory::new(Arc::new(folder), DirectoryOptions::default());
+    let lookup = lookup(&directory, &account, destination, departures.optional_groups);
+    match block_on(lookup) {
+        Ok(found) => Routed::Found {
+            target: RouteTarget { callflow_id: found.id, no_match: found.no_match },
             endpoint: case.endpoint.clone().map_or(Endpoint::None, Endpoint::Merged),
         },
+        Err(LookupError::Crash(_)) => Routed::Crashed,
+        Err(_) => Routed::NotFound,
     }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.expect("a runtime of one thread needs nothing").block_on(future)
 }
 
 fn script(case: &Case) -> Script {
