@@ -1,1 +1,38 @@
 //! The RabbitMQ session.
+//!
+//! [`supervise`] keeps one session up: connect, declare, bind, consume; when anything of it breaks
+//! the whole is torn down and built anew. A [`Link`] is one live session: to publish with
+//! confirms, settle deliveries, and hear a call's events. What messages mean is not known here.
+
+mod backoff;
+mod broker;
+mod connect;
+mod consume;
+mod delivery;
+mod link;
+mod outgoing;
+mod publish;
+mod reason;
+mod session;
+mod state;
+mod supervise;
+mod topology;
+mod watchdog;
+
+#[cfg(test)]
+mod tests;
+
+pub use backoff::Backoff;
+pub use broker::{Broker, BrokerError};
+pub use connect::Tls;
+pub use delivery::{Delivery, QueueKind, Receipt};
+pub use link::{Link, LinkError};
+pub use outgoing::Outgoing;
+pub use publish::{Pipeline, Published};
+pub use reason::EndReason;
+pub use session::Handler;
+pub use state::SessionState;
+pub use supervise::{SessionConfig, Stop, Timing, supervise};
+pub use topology::{
+    Argument, Binding, Exchange, ExchangeKind, RejectedQueue, ReplyQueue, Topology, WorkQueue,
+};

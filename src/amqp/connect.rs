@@ -1,0 +1,148 @@
+//! Opening and closing a connection.
+
+use std::{
+    io,
+    net::{Shutdown, SocketAddr, TcpStream},
+    os::fd::AsFd,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use lapin::{
+    AsyncTcpStream, Connection, ConnectionProperties,
+    tcp::{OwnedIdentity, OwnedTLSConfig},
+    uri::{AMQPScheme, AMQPUri},
+};
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{Broker, EndReason, SessionConfig, reason::Step};
+
+/// Frames of this size at most: the library keeps two buffers of 32 of them per connection.
+const FRAME_MAX: u32 = 32 * 1024;
+
+/// An open connection and the means to end it even when the other side has fallen silent.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    socket: Socket,
+}
+
+/// A second handle on the connection's socket. The library notices a silent broker only after
+/// twice the heartbeat and keeps its thread until then; shutting the socket down ends it at once.
+#[derive(Clone, Default)]
+struct Socket(Arc<Mutex<Option<TcpStream>>>);
+
+impl Socket {
+    fn hold(&self, stream: &impl AsFd) -> io::Result<()> {
+        let stream = TcpStream::from(stream.as_fd().try_clone_to_owned()?);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+        Ok(())
+    }
+
+    fn cut(&self) {
+        let stream = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // An error says that it is shut already.
+        stream.map(|stream| stream.shutdown(Shutdown::Both).ok());
+    }
+}
+
+/// Connects to a broker: TCP, TLS where the URI says so, and AMQP's greeting. The library's own
+/// recovery stays off; the session is rebuilt as a whole.
+pub(super) async fn open(config: &SessionConfig, broker: &Broker) -> Result<Opened, EndReason> {
+    let runtime =
+        lapin::runtime::default_runtime().map_err(|error| Step::Connect.reason(broker, &error))?;
+    let mut uri = broker.uri().clone();
+    uri.query.heartbeat.get_or_insert(config.timing.heartbeat_s);
+    uri.query.frame_max.get_or_insert(FRAME_MAX);
+    let name = format!("kazoo-dynamic-cid {}", config.node);
+    let properties = ConnectionProperties::default()
+        .with_connection_name(name.into())
+        .with_client_property("product".into(), "kazoo-dynamic-cid".into())
+        .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
+    let (tls, limit) = (config.tls.lapin(), config.timing.connect);
+    let socket = Socket::default();
+    let held = socket.clone();
+    let connecting = Connection::connector(
+        uri,
+        runtime,
+        async move |uri: AMQPUri, runtime| {
+            let AMQPUri { scheme, authority, .. } = uri;
+            let host = authority.host;
+            let stream = async {
+                let addresses: Vec<SocketAddr> =
+                    tokio::net::lookup_host((host.as_str(), authority.port)).await?.collect();
+                let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
+                if let AsyncTcpStream::Plain(plain) = &stream {
+                    held.hold(plain.get_ref())?;
+                }
+                match scheme {
+                    AMQPScheme::AMQP => Ok(stream),
+                    AMQPScheme::AMQPS => stream.into_tls(&host, tls.as_ref()).await,
+                }
+            };
+            // The library has no limit of its own here, and its thread would outlive ours.
+            Ok(timeout(limit, stream)
+                .await
+                .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??)
+        },
+        properties,
+    );
+    match timeout(limit, connecting).await {
+        Ok(Ok(connection)) => Ok(Opened { connection, socket }),
+        Ok(Err(error)) => Err(Step::Connect.reason(broker, &error)),
+        Err(_) => {
+            socket.cut();
+            Err(Step::Connect.unanswered(broker, limit))
+        }
+    }
+}
+
+impl Opened {
+    /// Closes the connection and waits for the library's thread, which must not outlive the
+    /// runtime. `alive` is false when the broker does not answer any more.
+    pub(super) async fn close(self, alive: bool, limit: Duration) {
+        let Self { connection, socket } = self;
+        let closed =
+            alive && matches!(timeout(limit, connection.close(200, "OK".into())).await, Ok(Ok(())));
+        if !closed {
+            socket.cut();
+        }
+        let (tell, told) = oneshot::channel();
+        // A thread of its own: a blocking task that never ends would keep the runtime from ending.
+        let joiner = std::thread::Builder::new().name("amqp-join".to_owned()).spawn(move || {
+            // How it ended is known already.
+            connection.run().ok();
+            tell.send(()).ok();
+        });
+        if joiner.is_ok() && timeout(limit, told).await.is_err() {
+            tracing::warn!("the AMQP library's thread has not ended; it is left behind");
+        }
+        socket.cut();
+    }
+}
+
+/// What is needed for `amqps` beyond the system's trust store.
+#[derive(Clone, Default)]
+pub struct Tls {
+    /// Certificates to trust, PEM.
+    pub ca_chain: Option<String>,
+    /// Our own certificate and its key, both PEM.
+    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Tls {
+    fn lapin(&self) -> OwnedTLSConfig {
+        OwnedTLSConfig {
+            identity: self.identity.clone().map(|(pem, key)| OwnedIdentity::PKCS8 { pem, key }),
+            cert_chain: self.ca_chain.clone(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls")
+            .field("ca_chain", &self.ca_chain.is_some())
+            .field("identity", &self.identity.is_some())
+            .finish()
+    }
+}

@@ -1,0 +1,320 @@
+//! One live connection, as the rest of the program sees it.
+
+use std::{
+    sync::{Arc, OnceLock, atomic::AtomicU64, atomic::Ordering},
+    time::Duration,
+};
+
+use lapin::{
+    BasicProperties, Channel,
+    options::{BasicAckOptions, BasicNackOptions, BasicPublishOptions, QueueBindOptions},
+    types::FieldTable,
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Broker, Delivery, EndReason, Outgoing, Pipeline, Published, Receipt, RejectedQueue,
+    outgoing::{Clock, Prepared, short},
+    publish::{Pool, send_now},
+    reason::Step,
+};
+
+/// Why a link did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// The session has ended. What was not confirmed may or may not have arrived.
+    #[error("the session has ended: {0}")]
+    Down(EndReason),
+    /// The broker takes no messages from us because it is short of memory or disk.
+    #[error("the broker takes no messages for lack of memory or disk")]
+    Blocked,
+    /// Too many messages are waiting for their confirmation.
+    #[error("no channel became free to publish on within {after:?}")]
+    Overloaded {
+        /// How long we waited.
+        after: Duration,
+    },
+    /// The broker could not keep the message.
+    #[error("the broker refused the message (nack)")]
+    Nacked,
+    /// No queue is there to keep the message.
+    #[error("no queue took the message: {reason}")]
+    Unroutable {
+        /// The broker's own words.
+        reason: String,
+    },
+    /// A name is longer than AMQP can carry.
+    #[error("the {what} has {bytes} bytes, AMQP allows 255")]
+    TooLong {
+        /// Which name.
+        what: &'static str,
+        /// Its length.
+        bytes: usize,
+    },
+    /// The delivery belongs to an earlier session; its message has been handed out again.
+    #[error("the delivery belongs to an earlier session")]
+    OtherSession,
+}
+
+/// One live connection; cheap to clone. After the end of its session every call fails at once.
+#[derive(Debug, Clone)]
+pub struct Link {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) session: u64,
+    pub(super) broker: Broker,
+    pub(super) timeout: Duration,
+    pub(super) pool: Pool,
+    pub(super) clock: Clock,
+    pub(super) blocked: watch::Sender<bool>,
+    deliveries: Channel,
+    bindings: Channel,
+    reply_queue: String,
+    call_events: String,
+    rejected: RejectedQueue,
+    ended: OnceLock<EndReason>,
+    failed: CancellationToken,
+}
+
+/// The channels of a session, each for its own purpose: an error closes a channel for all uses.
+pub(super) struct Channels {
+    pub(super) deliveries: Channel,
+    pub(super) bindings: Channel,
+    pub(super) publishing: Vec<Channel>,
+}
+
+impl Link {
+    pub(super) fn new(
+        broker: &Broker,
+        topology: &super::Topology,
+        reply_queue: &str,
+        channels: Channels,
+        timeout: Duration,
+    ) -> Self {
+        static SESSIONS: AtomicU64 = AtomicU64::new(1);
+        Self {
+            inner: Arc::new(Inner {
+                session: SESSIONS.fetch_add(1, Ordering::Relaxed),
+                broker: broker.clone(),
+                timeout,
+                pool: Pool::new(channels.publishing),
+                clock: Clock::default(),
+                blocked: watch::Sender::new(false),
+                deliveries: channels.deliveries,
+                bindings: channels.bindings,
+                reply_queue: reply_queue.to_owned(),
+                call_events: topology.reply.call_events.clone(),
+                rejected: topology.rejected.clone(),
+                ended: OnceLock::new(),
+                failed: CancellationToken::new(),
+            }),
+        }
+    }
+
+    /// Name of the private queue: our `Server-ID`.
+    pub fn reply_queue(&self) -> &str {
+        &self.inner.reply_queue
+    }
+
+    /// The broker, without password.
+    pub fn broker(&self) -> String {
+        self.inner.broker.to_string()
+    }
+
+    /// Whether the session has ended.
+    pub fn is_down(&self) -> bool {
+        self.inner.ended.get().is_some()
+    }
+
+    /// Whether the broker takes no messages for lack of memory or disk.
+    pub fn is_blocked(&self) -> bool {
+        self.inner.is_blocked()
+    }
+
+    /// Publishes one message and waits until the broker has it.
+    pub async fn publish(&self, message: Outgoing<'_>) -> Result<Published, LinkError> {
+        let prepared = Prepared::new(message, &self.inner.clock)?;
+        self.publish_prepared(prepared).await
+    }
+
+    /// Opens a pipeline for messages that must keep their order without waiting for each other.
+    pub async fn pipeline(&self) -> Result<Pipeline, LinkError> {
+        Pipeline::open(&self.inner).await
+    }
+
+    /// Publishes messages in order, all in flight at once, and waits until the broker has them.
+    pub async fn publish_in_order(
+        &self,
+        messages: impl IntoIterator<Item = Outgoing<'_>>,
+    ) -> Result<Vec<Published>, LinkError> {
+        let mut pipeline = self.pipeline().await?;
+        for message in messages {
+            pipeline.add(message)?;
+        }
+        pipeline.confirmed().await
+    }
+
+    async fn publish_prepared(&self, message: Prepared) -> Result<Published, LinkError> {
+        let mut pipeline = self.pipeline().await?;
+        pipeline.send(message)?;
+        Ok(pipeline.confirmed().await?.pop().unwrap_or(Published::Routed))
+    }
+
+    /// Lets the events with this routing key come to the private queue; returns when they do.
+    pub async fn bind_call(&self, routing_key: &str) -> Result<(), LinkError> {
+        let inner = &self.inner;
+        let key = short("routing key", routing_key)?;
+        let (queue, exchange) =
+            (short("queue name", &inner.reply_queue)?, short("exchange", &inner.call_events)?);
+        let options = QueueBindOptions::default();
+        let bind = inner.bindings.queue_bind(queue, exchange, key, options, FieldTable::default());
+        inner.answered(Step::Serve("call events"), bind).await
+    }
+
+    /// The opposite of [`bind_call`](Self::bind_call); events already on their way still come.
+    pub async fn unbind_call(&self, routing_key: &str) -> Result<(), LinkError> {
+        let inner = &self.inner;
+        let key = short("routing key", routing_key)?;
+        let (queue, exchange) =
+            (short("queue name", &inner.reply_queue)?, short("exchange", &inner.call_events)?);
+        let unbind = inner.bindings.queue_unbind(queue, exchange, key, FieldTable::default());
+        inner.answered(Step::Serve("call events"), unbind).await
+    }
+
+    /// Tells the broker that the message is done with. Written soon, in order with everything else
+    /// but publishing; should the connection be lost before, the message is handed out again.
+    pub fn ack(&self, receipt: Receipt) -> Result<(), LinkError> {
+        let tag = self.inner.accept(receipt)?;
+        let options = BasicAckOptions { multiple: false };
+        self.inner.told(send_now(self.inner.deliveries.basic_ack(tag, options)))
+    }
+
+    /// Gives the message back to its queue, for this worker or another.
+    pub fn requeue(&self, receipt: Receipt) -> Result<(), LinkError> {
+        let tag = self.inner.accept(receipt)?;
+        let options = BasicNackOptions { multiple: false, requeue: true };
+        self.inner.told(send_now(self.inner.deliveries.basic_nack(tag, options)))
+    }
+
+    /// Puts a message that cannot be understood, whole, on the rejected queue with the reason, and
+    /// then acknowledges it. Where that fails it stays on, or goes back to, its own queue.
+    pub async fn reject(
+        &self,
+        mut delivery: Delivery,
+        reason: &str,
+        detail: &str,
+    ) -> Result<(), LinkError> {
+        let inner = &self.inner;
+        let receipt = delivery.receipt.take();
+        let rejected =
+            Prepared::rejected(&mut delivery, &inner.rejected, reason, detail, &inner.clock)?;
+        let outcome = match self.publish_prepared(rejected).await {
+            Ok(Published::Routed) => Ok(()),
+            // The rejected queue was deleted: only a new session declares it again.
+            Ok(Published::Returned { reason }) => {
+                let queue = inner.rejected.name.clone();
+                Err(inner.fail(EndReason::QueueGone { queue, reason }))
+            }
+            Err(error) => Err(error),
+        };
+        match (outcome, receipt) {
+            (Ok(()), Some(receipt)) => self.ack(receipt),
+            (Err(error), Some(receipt)) => {
+                // Already failing: the first error is the one to tell.
+                self.requeue(receipt).ok();
+                Err(error)
+            }
+            (outcome, None) => outcome,
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        *self.blocked.borrow()
+    }
+
+    pub(super) fn check(&self) -> Result<(), LinkError> {
+        self.ended.get().map_or(Ok(()), |reason| Err(LinkError::Down(reason.clone())))
+    }
+
+    /// The error of a link whose session has ended, or is just ending.
+    pub(super) fn down(&self) -> LinkError {
+        let reason = self.ended.get().cloned().unwrap_or_else(|| EndReason::ConnectionClosed {
+            reason: "the session is ending".to_owned(),
+        });
+        LinkError::Down(reason)
+    }
+
+    /// Ends the session for this reason, unless it is ending already.
+    pub(super) fn fail(&self, reason: EndReason) -> LinkError {
+        self.end(reason);
+        self.down()
+    }
+
+    /// Marks the session as ended: from here on nothing is asked of the broker.
+    pub(super) fn end(&self, reason: EndReason) {
+        self.ended.get_or_init(|| reason);
+        self.failed.cancel();
+    }
+
+    /// Returns when the session has to end.
+    pub(super) async fn failed(&self) -> EndReason {
+        self.failed.cancelled().await;
+        self.ended.get().cloned().unwrap_or(EndReason::Stopped)
+    }
+
+    /// A message through the broker to ourselves, without waiting.
+    pub(super) fn probe(&self, answers: &str, kind: &str, id: &str) -> Result<(), LinkError> {
+        let properties = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_type(short("message type", kind)?)
+            .with_message_id(short("message id", id)?)
+            .with_timestamp(self.clock.next());
+        let publish = self.bindings.basic_publish(
+            short("exchange", answers)?,
+            short("queue name", &self.reply_queue)?,
+            BasicPublishOptions::default(),
+            b"{}",
+            properties,
+        );
+        self.told(send_now(async { publish.await.map(drop) }))
+    }
+
+    /// Takes the receipt by value: used up either way, and void when of another session.
+    fn accept(&self, Receipt { session, tag }: Receipt) -> Result<u64, LinkError> {
+        self.check()?;
+        if session == self.session { Ok(tag) } else { Err(LinkError::OtherSession) }
+    }
+
+    fn told(&self, result: lapin::Result<()>) -> Result<(), LinkError> {
+        result.map_err(|error| {
+            self.fail(Step::Serve("acknowledgements").reason(&self.broker, &error))
+        })
+    }
+
+    async fn answered(
+        &self,
+        step: Step,
+        request: impl Future<Output = lapin::Result<()>>,
+    ) -> Result<(), LinkError> {
+        self.check()?;
+        match timeout_at(self.deadline(), request).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.fail(step.reason(&self.broker, &error))),
+            Err(_) if self.is_blocked() => Err(LinkError::Blocked),
+            Err(_) => Err(self.fail(step.unanswered(&self.broker, self.timeout))),
+        }
+    }
+}

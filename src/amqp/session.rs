@@ -1,0 +1,392 @@
+//! One session: from the connection to its end.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use lapin::{
+    Channel, Connection, Consumer, ErrorKind,
+    options::{
+        BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions,
+        QueueBindOptions,
+    },
+    types::{FieldTable, ShortString},
+};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Binding, Broker, Delivery, EndReason, Exchange, Link, QueueKind, SessionConfig, SessionState,
+    Stop,
+    connect::{self, Opened},
+    consume::{Forward, events},
+    link::Channels,
+    reason::Step,
+    topology::{exchange_options, private_queue_options, shared_queue_options, table},
+    watchdog::{Act, Limits, PROBE, Pulse, Watchdog},
+};
+
+/// Takes what a session brings. The calls come from the session's own tasks: they must be quick
+/// and must not block; a handler passes things on to its own tasks.
+///
+/// Each `connected` is followed by one `disconnected`, and no delivery comes outside of the two.
+pub trait Handler: Send + Sync + 'static {
+    /// A session is up; deliveries follow.
+    fn connected(&self, link: Link);
+    /// A message from a shared queue.
+    fn work(&self, delivery: Delivery);
+    /// A message from the private queue.
+    fn reply(&self, delivery: Delivery);
+    /// The session is over. What was not acknowledged is handed out again, to us or others.
+    fn disconnected(&self, reason: &EndReason);
+    /// The broker takes no messages from us for this reason, or, with `None`, does again.
+    fn blocked(&self, reason: Option<&str>) {
+        let _ = reason;
+    }
+}
+
+/// What a session needs from outside.
+pub(super) struct Surroundings<'a> {
+    pub(super) config: &'a Arc<SessionConfig>,
+    pub(super) handler: &'a Arc<dyn Handler>,
+    pub(super) stop: &'a Stop,
+    pub(super) state: &'a tokio::sync::watch::Sender<SessionState>,
+    /// Brokers before the current one in KAZOO's order, and how often to look for them.
+    pub(super) preferred: &'a [Broker],
+    pub(super) look_every: Duration,
+}
+
+/// A session that is ready to consume.
+struct Ready {
+    deliveries: Channel,
+    reply_queue: String,
+    link: Link,
+}
+
+/// Runs one session to its end; also says how long it was up.
+pub(super) async fn run(around: &Surroundings<'_>, broker: &Broker) -> (EndReason, Duration) {
+    let config = around.config;
+    let opening = connect::open(config, broker);
+    let opened = tokio::select! {
+        opened = opening => opened,
+        () = around.stop.session.cancelled() => return (EndReason::Stopped, Duration::ZERO),
+    };
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(reason) => return (reason, Duration::ZERO),
+    };
+    let (reason, up) = match prepare(config, broker, &opened.connection).await {
+        Ok(ready) => serve(around, broker, &opened, ready).await,
+        Err(reason) => (reason, Duration::ZERO),
+    };
+    let alive = !matches!(
+        reason,
+        EndReason::Stalled { .. }
+            | EndReason::Unanswered { .. }
+            | EndReason::ConnectionClosed { .. }
+    );
+    opened.close(alive, config.timing.close).await;
+    (reason, up)
+}
+
+/// Asks the broker for something; the answer must come in time.
+struct Ask<'a> {
+    broker: &'a Broker,
+    limit: Duration,
+}
+
+impl Ask<'_> {
+    async fn answer<T>(
+        &self,
+        step: Step,
+        request: impl Future<Output = lapin::Result<T>>,
+    ) -> Result<T, EndReason> {
+        match timeout(self.limit, request).await {
+            Ok(answer) => answer.map_err(|error| step.reason(self.broker, &error)),
+            Err(_) => Err(step.unanswered(self.broker, self.limit)),
+        }
+    }
+}
+
+/// Declares and binds everything and opens the channels.
+async fn prepare(
+    config: &SessionConfig,
+    broker: &Broker,
+    connection: &Connection,
+) -> Result<Ready, EndReason> {
+    let ask = Ask { broker, limit: config.timing.request };
+    let topology = &config.topology;
+    for exchange in &topology.exchanges {
+        declare_exchange(&ask, connection, exchange).await?;
+    }
+    let bindings = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
+    let shared = topology.work.iter().map(|work| (&work.name, work.durable, &work.arguments));
+    let rejected = &topology.rejected;
+    for (name, durable, arguments) in shared.chain([(&rejected.name, true, &rejected.arguments)]) {
+        let declare = bindings.queue_declare(
+            name.as_str().into(),
+            shared_queue_options(durable),
+            table(arguments),
+        );
+        ask.answer(Step::DeclareQueue(name.clone()), declare).await?;
+    }
+    let reply = &topology.reply;
+    let reply_queue = reply.new_name(&config.node);
+    let declare = bindings.queue_declare(
+        reply_queue.as_str().into(),
+        private_queue_options(),
+        table(&reply.arguments),
+    );
+    ask.answer(Step::DeclareQueue(reply_queue.clone()), declare).await?;
+
+    let by_name = |exchange: &str, queue: &str| Binding {
+        exchange: exchange.to_owned(),
+        routing_key: queue.to_owned(),
+    };
+    bind(&ask, &bindings, &rejected.name, &by_name(&rejected.exchange, &rejected.name)).await?;
+    bind(&ask, &bindings, &reply_queue, &by_name(&reply.answers, &reply_queue)).await?;
+    for binding in &reply.bindings {
+        bind(&ask, &bindings, &reply_queue, binding).await?;
+    }
+    for work in &topology.work {
+        for binding in &work.bindings {
+            bind(&ask, &bindings, &work.name, binding).await?;
+        }
+    }
+
+    let deliveries = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
+    let qos = deliveries.basic_qos(config.prefetch, BasicQosOptions::default());
+    ask.answer(Step::OpenChannel, qos).await?;
+    let mut publishing = Vec::new();
+    for _ in 0..config.publish_channels.max(1) {
+        let channel = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
+        let confirm = channel.confirm_select(ConfirmSelectOptions::default());
+        ask.answer(Step::OpenChannel, confirm).await?;
+        publishing.push(channel);
+    }
+    let channels = Channels { deliveries: deliveries.clone(), bindings, publishing };
+    let link = Link::new(broker, topology, &reply_queue, channels, config.timing.request);
+    Ok(Ready { deliveries, reply_queue, link })
+}
+
+/// Uses the exchange as it is, and declares it where KAZOO has not yet done so: looking needs no
+/// permission to configure KAZOO's exchanges. A missing one closes the channel that asked.
+async fn declare_exchange(
+    ask: &Ask<'_>,
+    connection: &Connection,
+    exchange: &Exchange,
+) -> Result<(), EndReason> {
+    let step = || Step::DeclareExchange(exchange.name.clone());
+    for passive in [true, false] {
+        let channel = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
+        let declare = channel.exchange_declare(
+            exchange.name.as_str().into(),
+            exchange.kind.lapin(),
+            exchange_options(passive),
+            FieldTable::default(),
+        );
+        match timeout(ask.limit, declare).await {
+            Ok(Ok(())) => {
+                ask.answer(Step::OpenChannel, channel.close(200, "OK".into())).await?;
+                return Ok(());
+            }
+            Ok(Err(error)) if passive && is_not_found(&error) => {}
+            Ok(Err(error)) => return Err(step().reason(ask.broker, &error)),
+            Err(_) => return Err(step().unanswered(ask.broker, ask.limit)),
+        }
+    }
+    Ok(())
+}
+
+fn is_not_found(error: &lapin::Error) -> bool {
+    const NOT_FOUND: u16 = 404;
+    matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == NOT_FOUND)
+}
+
+async fn bind(
+    ask: &Ask<'_>,
+    channel: &Channel,
+    queue: &str,
+    binding: &Binding,
+) -> Result<(), EndReason> {
+    let step = Step::Bind { queue: queue.to_owned(), exchange: binding.exchange.clone() };
+    let bind = channel.queue_bind(
+        queue.into(),
+        binding.exchange.as_str().into(),
+        binding.routing_key.as_str().into(),
+        QueueBindOptions::default(),
+        FieldTable::default(),
+    );
+    ask.answer(step, bind).await
+}
+
+/// Consumes until something ends the session.
+async fn serve(
+    around: &Surroundings<'_>,
+    broker: &Broker,
+    opened: &Opened,
+    ready: Ready,
+) -> (EndReason, Duration) {
+    let Ready { deliveries, reply_queue, link } = ready;
+    let since = Instant::now();
+    let inner = &link.inner;
+    let listener = opened.connection.events_listener();
+    around.handler.connected(link.clone());
+    let mut tasks = JoinSet::new();
+    let ending = CancellationToken::new();
+    let consuming = Consuming { around, broker, link: &link, deliveries: &deliveries };
+    let started = consuming.start(&mut tasks, &reply_queue, &ending).await;
+    let reason = match started {
+        Err(reason) => reason,
+        Ok(tags) => {
+            let state = around.state.clone();
+            let draining = around.stop.intake.clone();
+            let tell = move |now: SessionState| {
+                // While draining, the state says so whatever the broker's memory.
+                if !draining.is_cancelled() {
+                    state.send_replace(now);
+                }
+            };
+            tell(SessionState::Up { broker: broker.to_string() });
+            tracing::info!(
+                %broker, reply_queue,
+                work = ?around.config.topology.work.iter().map(|work| &work.name).collect::<Vec<_>>(),
+                "connected to the broker; taking work"
+            );
+            let listener = Box::pin(listener);
+            tasks.spawn(events(listener, link.clone(), Arc::clone(around.handler), tell));
+            let intake = async {
+                around.stop.intake.cancelled().await;
+                ending.cancel();
+                consuming.cancel(&tags).await
+            };
+            tokio::select! {
+                biased;
+                () = around.stop.session.cancelled() => EndReason::Stopped,
+                reason = inner.failed() => reason,
+                Some(ended) = tasks.join_next() => ended.unwrap_or_else(|panic| {
+                    EndReason::ConnectionClosed { reason: format!("a task of the session died: {panic}") }
+                }),
+                reason = intake => reason,
+                reason = preferred_back(around) => reason,
+            }
+        }
+    };
+    inner.end(reason.clone());
+    tasks.shutdown().await;
+    around.handler.disconnected(&reason);
+    (reason, since.elapsed())
+}
+
+struct Consuming<'a> {
+    around: &'a Surroundings<'a>,
+    broker: &'a Broker,
+    link: &'a Link,
+    deliveries: &'a Channel,
+}
+
+impl Consuming<'_> {
+    /// Starts the consumers and the watchdog; returns the tags of the work consumers.
+    async fn start(
+        &self,
+        tasks: &mut JoinSet<EndReason>,
+        reply_queue: &str,
+        ending: &CancellationToken,
+    ) -> Result<Vec<ShortString>, EndReason> {
+        let config = self.around.config;
+        let pulse = Arc::new(Pulse::new());
+        let forward = |kind, queue: &str| Forward {
+            kind,
+            queue: Arc::from(queue),
+            handler: Arc::clone(self.around.handler),
+            pulse: Arc::clone(&pulse),
+            link: self.link.clone(),
+            ending: ending.clone(),
+        };
+        // The private queue dies with the connection: nothing on it could ever be handed out
+        // again, so that acknowledging it would only cost frames.
+        let replies = self.consume(reply_queue, true).await?;
+        let mut reply = forward(QueueKind::Reply, reply_queue);
+        reply.ending = CancellationToken::new();
+        tasks.spawn(reply.run(replies));
+        let mut tags = Vec::new();
+        if !self.around.stop.intake.is_cancelled() {
+            for work in &config.topology.work {
+                let consumer = self.consume(&work.name, false).await?;
+                tags.push(consumer.tag());
+                tasks.spawn(forward(QueueKind::Work, &work.name).run(consumer));
+            }
+        }
+        let limits =
+            Limits { every: config.timing.probe_every, silence: config.timing.stalled_after };
+        let answers = config.topology.reply.answers.clone();
+        tasks.spawn(watch(self.link.clone(), pulse, limits, answers));
+        Ok(tags)
+    }
+
+    async fn consume(&self, queue: &str, no_ack: bool) -> Result<Consumer, EndReason> {
+        let ask = Ask { broker: self.broker, limit: self.around.config.timing.request };
+        let options =
+            BasicConsumeOptions { no_ack, exclusive: no_ack, ..BasicConsumeOptions::default() };
+        let consume = self.deliveries.basic_consume(
+            queue.into(),
+            ShortString::default(),
+            options,
+            FieldTable::default(),
+        );
+        ask.answer(Step::Consume(queue.to_owned()), consume).await
+    }
+
+    /// Ends the intake of work and stays; returns only when that fails.
+    async fn cancel(&self, tags: &[ShortString]) -> EndReason {
+        let ask = Ask { broker: self.broker, limit: self.around.config.timing.request };
+        for tag in tags {
+            let cancel = self.deliveries.basic_cancel(tag.clone(), BasicCancelOptions::default());
+            if let Err(reason) = ask.answer(Step::Serve("deliveries"), cancel).await {
+                return reason;
+            }
+        }
+        tracing::info!(broker = %self.broker, "taking no more work; finishing what is in hand");
+        self.around.state.send_replace(SessionState::Draining { broker: self.broker.to_string() });
+        std::future::pending().await
+    }
+}
+
+/// Probes the way through the broker and back.
+async fn watch(link: Link, pulse: Arc<Pulse>, limits: Limits, answers: String) -> EndReason {
+    let mut watchdog = Watchdog::new(limits, Instant::now());
+    let mut ticks = interval(limits.tick());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match watchdog.look(Instant::now(), pulse.heard(), link.is_blocked()) {
+            Act::Wait => {}
+            Act::Probe => {
+                if link.inner.probe(&answers, PROBE, pulse.id()).is_err() {
+                    return link.inner.failed().await;
+                }
+            }
+            Act::Stalled => return EndReason::Stalled { after: limits.silence },
+        }
+    }
+}
+
+/// Returns when a broker before the current one in KAZOO's order takes connections again.
+///
+/// KAZOO moves back to the first one that is up (`kz_amqp_assignments`,
+/// `add_channel_primary_broker`); on the other one nobody would talk to us.
+async fn preferred_back(around: &Surroundings<'_>) -> EndReason {
+    if around.preferred.is_empty() {
+        std::future::pending::<()>().await;
+    }
+    loop {
+        tokio::time::sleep(around.look_every).await;
+        for broker in around.preferred {
+            if let Ok(opened) = connect::open(around.config, broker).await {
+                opened.close(true, around.config.timing.close).await;
+                return EndReason::PreferredBrokerBack { broker: broker.to_string() };
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Against a real broker, named by `KAZOO_TEST_AMQP_URI`; without it these tests say so and pass.
+
+mod faults;
+mod harness;
+mod load;
+mod messages;
+mod relay;
