@@ -1,18 +1,160 @@
 //! `run`: the service.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use super::CliError;
-use crate::settings::Settings;
+use crate::amqp::{Broker, SessionConfig, SessionState, Stop, Topology, supervise};
+use crate::directory::{CouchDb, Directory, DirectoryOptions, Observer};
+use crate::kapi::conf;
+use crate::operations::health::{self, Health};
+use crate::operations::{Metrics, http};
+use crate::settings::{Listen, Settings};
+use crate::worker::Worker;
+
+/// How long the connection may take to close once nothing runs any more.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// The arguments of `run`: none beyond the settings.
 #[derive(Debug, Args)]
 pub struct RunArgs {}
 
 /// Serves until told to stop.
-#[expect(clippy::unused_async, reason = "the service is not written yet")]
-pub async fn run(_args: RunArgs, _settings: Settings) -> Result<ExitCode, CliError> {
-    Err(CliError::Failed("`run` is not part of this build".to_owned()))
+pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliError> {
+    let mut signals = Signals::new()?;
+    let metrics = Arc::new(Metrics::new());
+    let directory = directory(&settings, Arc::clone(&metrics))?;
+    let node = settings.node.value.clone();
+    let worker = Arc::new(Worker::new(node.clone(), directory.clone(), Arc::clone(&metrics)));
+    announce(&settings);
+
+    let stop = Stop::default();
+    let (state, states) = watch::channel(SessionState::default());
+    let database = health::watch_database(directory, stop.session.clone());
+    let health = Arc::new(Health::new(states, database));
+    if let Listen::On(address) = settings.listen.value {
+        let stop = stop.session.clone();
+        let (bound, server) = http::listen(address, metrics, health, stop)
+            .await
+            .map_err(|error| CliError::Failed(error.to_string()))?;
+        tracing::info!(address = %bound, "answering /healthz, /readyz and /metrics");
+        tokio::spawn(server);
+    }
+    let mut config =
+        SessionConfig::new(brokers(&settings)?, node, Topology::execute(conf::binding_keys()));
+    config.prefetch = settings.prefetch.value;
+    let session = tokio::spawn(supervise(config, Arc::clone(&worker) as _, stop.clone(), state));
+
+    signals.until_stopped(&worker).await;
+    tracing::info!(
+        grace_s = settings.grace.value.as_secs(),
+        "stopping: no more calls are taken, those in flight may finish; stop again to exit at once"
+    );
+    stop.intake.cancel();
+    tokio::select! {
+        left = worker.drain(settings.grace.value) => {
+            if left > 0 {
+                tracing::warn!(calls = left, "still in flight; the broker hands them out again");
+            }
+        }
+        () = signals.until_stopped(&worker) => {
+            tracing::warn!("stopped again; the broker hands out again what is in flight");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    stop.session.cancel();
+    if tokio::time::timeout(CLOSING, session).await.is_err() {
+        tracing::warn!("the connection to the broker does not close; leaving it");
+    }
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn announce(settings: &Settings) {
+    let config_file = settings.config_file.value.as_ref().map(|path| path.display().to_string());
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        node = settings.node.value,
+        zone = settings.zone.value,
+        config_file = config_file.as_deref().unwrap_or("none"),
+        amqp = ?settings.amqp.value,
+        couchdb = %settings.couchdb.value,
+        "kazoo-dynamic-cid serves dynamic_cid nodes with remote_execution, KAZOO master and 5"
+    );
+}
+
+/// The settings have checked the addresses; their order is the order of preference.
+fn brokers(settings: &Settings) -> Result<Vec<Broker>, CliError> {
+    let parse = |uri: &crate::settings::ServerUri| {
+        uri.expose().as_str().parse().map_err(|error| CliError::Failed(format!("{uri}: {error}")))
+    };
+    settings.amqp.value.iter().map(parse).collect()
+}
+
+/// The directory that the settings describe, over CouchDB.
+pub(super) fn directory(settings: &Settings, metrics: Arc<Metrics>) -> Result<Directory, CliError> {
+    let couchdb = CouchDb::new(settings.couchdb.expose(), settings.couchdb_timeout.value)
+        .map_err(|error| CliError::Failed(error.to_string()))?;
+    let options = DirectoryOptions {
+        observer: Some(Arc::new(Counting(metrics))),
+        ..directory_options(settings)
+    };
+    Ok(Directory::new(Arc::new(couchdb), options))
+}
+
+/// The settings, as far as they concern reading.
+pub(super) fn directory_options(settings: &Settings) -> DirectoryOptions {
+    DirectoryOptions {
+        node: settings.config_node.value.clone(),
+        zone: settings.zone.value.clone(),
+        ttl: settings.cache_ttl.value,
+        capacity: settings.cache_capacity.value,
+        ..DirectoryOptions::default()
+    }
+}
+
+struct Counting(Arc<Metrics>);
+
+impl Observer for Counting {
+    fn read(&self, what: &'static str, outcome: &'static str) {
+        self.0.read(what, outcome);
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, CliError> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| CliError::Failed(format!("no signal handler: {error}")))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT; SIGHUP empties the caches.
+    async fn until_stopped(&mut self, worker: &Worker) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    tracing::info!("SIGHUP: the caches are emptied");
+                    worker.forget_everything();
+                }
+            }
+        }
+    }
 }

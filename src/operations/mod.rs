@@ -1,5 +1,6 @@
 //! What an operator sees of the worker: metrics, health and logs.
 
+pub mod health;
 pub mod http;
 pub mod logs;
 mod metrics;

@@ -1,1 +1,302 @@
-//! Jobs.
+//! Jobs: from a message to its acknowledged answer.
+//!
+//! [`Worker`] is the handler of the AMQP session. It decodes each delivery, gives calls' events to
+//! the jobs that wait for them and document notices to the directory, and runs one task per
+//! execute. A delivery is acknowledged only when its answer is confirmed, or when it is known that
+//! none is owed; when a session ends, its jobs end with it and the broker hands them out again.
+
+pub mod answer;
+mod call_control;
+mod channel;
+pub mod context;
+mod documents;
+mod execute;
+pub mod hand_back;
+mod reports;
+mod session;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use crate::amqp::{Delivery, EndReason, Handler, Link, Receipt};
+use crate::directory::{Database, Directory};
+use crate::kapi::inbound::{Delivered, DocumentChange, Execute, RejectReason, Waiting};
+use crate::kapi::result::Executor;
+use crate::kapi::{self, ActionResult, Inbound, Rejection};
+use crate::operations::Metrics;
+use execute::Served;
+use reports::Reports;
+use session::Session;
+
+/// An execute older than this may belong to a call that has ended meanwhile.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// What every job uses.
+pub struct Shared {
+    /// What is read.
+    pub directory: Directory,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What was said already.
+    reports: Reports,
+    /// Our name.
+    node: String,
+}
+
+/// Serves what the session brings.
+pub struct Worker {
+    shared: Arc<Shared>,
+    tasks: TaskTracker,
+    session: Mutex<Option<Arc<Session>>>,
+}
+
+impl Worker {
+    /// A worker that reads from a directory.
+    pub fn new(node: String, directory: Directory, metrics: Arc<Metrics>) -> Self {
+        let shared = Shared { directory, metrics, reports: Reports::default(), node };
+        Self { shared: Arc::new(shared), tasks: TaskTracker::new(), session: Mutex::default() }
+    }
+
+    /// Waits until no job runs any more, at most for `grace`; the number of those that still do.
+    pub async fn drain(&self, grace: Duration) -> usize {
+        self.tasks.close();
+        let _ = tokio::time::timeout(grace, self.tasks.wait()).await;
+        self.tasks.len()
+    }
+
+    /// Empties the caches, as SIGHUP asks for.
+    pub fn forget_everything(&self) {
+        self.shared.directory.forget_everything();
+    }
+
+    fn current(&self) -> Option<Arc<Session>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, session: Option<Arc<Session>>) -> Option<Arc<Session>> {
+        let mut current = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *current, session)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    fn start(&self, session: Arc<Session>, execute: Execute, delivery: Delivery) {
+        let shared = Arc::clone(&self.shared);
+        let span = tracing::info_span!("call", call_id = %execute.call_id);
+        let doubtful = delivery.redelivered || is_old(delivery.timestamp);
+        let job = run(shared, session, execute, doubtful, delivery.receipt);
+        self.spawn(job.instrument(span));
+    }
+
+    /// Keeps what cannot be understood, and lets KAZOO go on where it can be told.
+    fn reject(&self, session: Arc<Session>, delivery: Delivery, rejection: Rejection) {
+        let shared = Arc::clone(&self.shared);
+        self.spawn(async move {
+            let reason = rejection.reason.as_str();
+            shared.metrics.rejected(reason);
+            tracing::warn!(
+                reason,
+                detail = rejection.detail,
+                exchange = delivery.exchange,
+                routing_key = delivery.routing_key,
+                bytes = delivery.payload.len(),
+                "a message cannot be understood; it is kept on the rejected queue"
+            );
+            if let Some(waiting) = &rejection.waiting {
+                release(&shared, &session, waiting).await;
+            }
+            if let Err(error) = session.link.reject(delivery, reason, &rejection.detail).await {
+                tracing::warn!(%error, "the rejected message could not be kept; it comes again");
+            }
+        });
+    }
+
+    fn changed(&self, change: &DocumentChange) {
+        let Some(database) = Database::from_encoded(&change.database) else {
+            return;
+        };
+        tracing::debug!(database = database.name(), document = change.id, "a document changed");
+        if change.change.is_database() {
+            self.shared.directory.forget_database(&database);
+        } else {
+            self.shared.directory.forget(&database, change.doc_type.as_deref(), &change.id);
+        }
+    }
+
+    /// Hands an event to the jobs of its call.
+    fn hear(&self, session: &Session, inbound: Inbound) {
+        let (first, second) = match &inbound {
+            Inbound::DocumentChange(change) => return self.changed(change),
+            // Events of a leg that KAZOO originated are routed by another id than they name.
+            Inbound::CallEvent(event) => (Some(&event.call_id), Some(&event.routed_call_id)),
+            Inbound::DialplanError(error) => (error.call_id.as_ref(), None),
+            Inbound::UsurpControl(usurp) => (Some(&usurp.call_id), None),
+            Inbound::ChannelStatus(status) => (Some(&status.call_id), None),
+            Inbound::Execute(_) | Inbound::Ignored { .. } => (None, None),
+        };
+        let ids: Vec<String> = [first, second].into_iter().flatten().cloned().collect();
+        let inbound = Arc::new(inbound);
+        for id in ids {
+            if session.dispatch(&id, &inbound) {
+                return;
+            }
+        }
+    }
+}
+
+impl Handler for Worker {
+    fn connected(&self, link: Link) {
+        // Notices of changes may have been missed while the session was away.
+        self.shared.directory.forget_everything();
+        let session = Arc::new(Session::new(link, &self.shared.node));
+        self.shared.metrics.consuming.set(1);
+        if let Some(old) = self.replace(Some(session)) {
+            old.ended.cancel();
+        }
+    }
+
+    fn work(&self, delivery: Delivery) {
+        let Some(session) = self.current() else {
+            return;
+        };
+        match decode(&delivery) {
+            Ok(Inbound::Execute(execute)) => self.start(session, execute, delivery),
+            Ok(other) => {
+                let rejection = unexpected(&other);
+                self.reject(session, delivery, rejection);
+            }
+            Err(rejection) => self.reject(session, delivery, rejection),
+        }
+    }
+
+    fn reply(&self, delivery: Delivery) {
+        let Some(session) = self.current() else {
+            return;
+        };
+        match decode(&delivery) {
+            Ok(inbound) => self.hear(&session, inbound),
+            Err(rejection) => self.reject(session, delivery, rejection),
+        }
+    }
+
+    fn disconnected(&self, reason: &EndReason) {
+        self.shared.metrics.consuming.set(0);
+        self.shared.metrics.session_ended(cause(reason));
+        if let Some(session) = self.replace(None) {
+            session.ended.cancel();
+        }
+    }
+}
+
+/// The cause's name, for metrics.
+fn cause(reason: &EndReason) -> &'static str {
+    match reason {
+        EndReason::ConnectFailed { .. } => "connect_failed",
+        EndReason::Refused { .. } => "refused",
+        EndReason::ConnectionClosed { .. } => "connection_closed",
+        EndReason::ChannelClosed { .. } => "channel_closed",
+        EndReason::ConsumerEnded { .. } => "consumer_ended",
+        EndReason::QueueGone { .. } => "queue_gone",
+        EndReason::Stalled { .. } => "stalled",
+        EndReason::Unanswered { .. } => "unanswered",
+        EndReason::PreferredBrokerBack { .. } => "preferred_broker_back",
+        EndReason::Stopped => "stopped",
+    }
+}
+
+fn decode(delivery: &Delivery) -> Result<Inbound, Rejection> {
+    kapi::decode(&Delivered {
+        exchange: &delivery.exchange,
+        routing_key: &delivery.routing_key,
+        content_type: delivery.content_type.as_deref(),
+        payload: &delivery.payload,
+    })
+}
+
+/// A message that has no business on the work queue.
+fn unexpected(inbound: &Inbound) -> Rejection {
+    Rejection {
+        reason: RejectReason::BadValue,
+        detail: format!("not an action.execute but {}", kind(inbound)),
+        waiting: None,
+    }
+}
+
+fn kind(inbound: &Inbound) -> String {
+    match inbound {
+        Inbound::Execute(_) => "callflow/action.execute".to_owned(),
+        Inbound::CallEvent(event) => format!("call_event/{}", event.name.as_str()),
+        Inbound::DialplanError(_) => "error/dialplan".to_owned(),
+        Inbound::UsurpControl(_) => "call_event/usurp_control".to_owned(),
+        Inbound::ChannelStatus(_) => "channel_status_resp".to_owned(),
+        Inbound::DocumentChange(change) => format!("configuration/{}", change.change.as_str()),
+        Inbound::Ignored { category, name } => format!("{category}/{name}"),
+    }
+}
+
+/// Serves one execute and acknowledges it.
+async fn run(
+    shared: Arc<Shared>,
+    session: Arc<Session>,
+    execute: Execute,
+    doubtful: bool,
+    receipt: Option<Receipt>,
+) {
+    let msg_id = execute.msg_id.clone();
+    if !session.begin(&msg_id) {
+        tracing::warn!(msg_id, "the same execute came twice; the first is being served");
+        acknowledge(&session, receipt);
+        return;
+    }
+    shared.metrics.in_flight.inc();
+    let served = tokio::select! {
+        biased;
+        () = session.ended.cancelled() => None,
+        served = execute::serve(&shared, &session, execute, doubtful) => Some(served),
+    };
+    match served {
+        None => tracing::warn!("the session ended; the broker will hand the call out again"),
+        Some(Ok(Served::Answered)) => acknowledge(&session, receipt),
+        Some(Ok(Served::NoAnswerOwed(cause))) => {
+            shared.metrics.abandoned(cause);
+            acknowledge(&session, receipt);
+        }
+        // Not acknowledged: the session is torn down and the broker hands the call out again.
+        Some(Err(error)) => tracing::warn!(%error, "the call could not be answered"),
+    }
+    shared.metrics.in_flight.dec();
+    session.finish(&msg_id);
+}
+
+fn acknowledge(session: &Session, receipt: Option<Receipt>) {
+    let acknowledged = receipt.map_or(Ok(()), |receipt| session.link.ack(receipt));
+    if let Err(error) = acknowledged {
+        tracing::warn!(%error, "an answered call could not be acknowledged; it comes again");
+    }
+}
+
+/// Lets the flow go on that waits for an execute we cannot read.
+async fn release(shared: &Shared, session: &Session, waiting: &Waiting) {
+    let executor = Executor {
+        server_id: &waiting.server_id,
+        msg_id: &waiting.msg_id,
+        call_id: &waiting.call_id,
+    };
+    let result = kapi::result::result(&session.identity, executor, &ActionResult::Continue);
+    match session.publish(&result, true).await {
+        Ok(_) => shared.metrics.answered("unknown", "continue_rejected", 0.0),
+        Err(error) => tracing::warn!(%error, "KAZOO could not be told to go on"),
+    }
+}
+
+/// Whether a message was published long enough ago for its call to have ended.
+fn is_old(timestamp: Option<u64>) -> bool {
+    let published = timestamp.and_then(kapi::message::published_at);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    published.is_some_and(|at| now.saturating_sub(Duration::from_micros(at)) > FRESH)
+}

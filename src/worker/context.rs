@@ -1,0 +1,189 @@
+//! Gathering what the action needs before it starts, and the route of a destination when it asks.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::call::Call;
+use crate::callflow::dial_plan::DialPlanError;
+use crate::callflow::{self, Did, EndpointRestrictions, Found, LookupError};
+use crate::directory::{AccountId, Directory};
+use crate::dynamic_cid::{
+    BadDeparture, Context, Departures, Endpoint, Job, ListRead, OptionalGroups, RouteTarget,
+    Routed, SystemConfig,
+};
+use crate::json::Object;
+use crate::numbers::{AccountRules, OnBadRule, Rules};
+
+/// The category of the action's own settings.
+pub const CATEGORY: &str = "callflow.dynamic_cid";
+
+/// Everything gathered for one execution.
+#[derive(Debug)]
+pub struct Gathered {
+    /// The job.
+    pub job: Job,
+    /// What the action is given.
+    pub context: Context,
+    /// Settings of ours that cannot be used.
+    pub bad_departures: Vec<BadDeparture>,
+}
+
+/// Whether the account's number rules are wanted. They decide the `Request-User`, which only
+/// matters to whoever writes the Call; KAZOO's static node computes it itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountNumbers {
+    /// Read the account document.
+    Read,
+    /// Leave them out.
+    Skip,
+}
+
+/// Reads settings, number rules and the list a node needs. A read that fails leaves its default:
+/// settings and rules KAZOO's own, the list [`ListRead::Failed`].
+pub async fn gather(
+    directory: &Directory,
+    account: Option<&AccountId>,
+    call: &Call,
+    data: Object,
+    account_numbers: AccountNumbers,
+) -> Gathered {
+    let (action, command, media, privacy, rules) = tokio::join!(
+        directory.config(CATEGORY),
+        directory.config("call_command"),
+        directory.config("media"),
+        directory.config("privacy"),
+        directory.number_rules(),
+    );
+    // A category that cannot be read was logged where it was read.
+    let stored = |category: &str, key: &str| {
+        let read = match category {
+            CATEGORY => &action,
+            "call_command" => &command,
+            "media" => &media,
+            _ => &privacy,
+        };
+        read.as_ref().ok()?.get(key)
+    };
+    let config = SystemConfig::read(stored);
+    let sections = action.as_ref().map(|category| category.all("worker")).unwrap_or_default();
+    let layers: Vec<&Object> =
+        data.get("worker").into_iter().chain(sections).filter_map(Value::as_object).collect();
+    let (departures, bad_departures) = Departures::read(&layers);
+    let job = Job::new(data, call, &config);
+    let list = match (job.list_id(), account) {
+        (None, _) => ListRead::NotNeeded,
+        (Some(_), None) => ListRead::Failed,
+        (Some(id), Some(account)) => match directory.list(account, &id).await {
+            Ok(list) => ListRead::Read(list),
+            Err(_) => ListRead::Failed,
+        },
+    };
+    let account_rules = match (account_numbers, account) {
+        (AccountNumbers::Read, Some(account)) => account_rules(directory, account).await,
+        _ => AccountRules::default(),
+    };
+    let context = Context {
+        config: Arc::new(config),
+        rules,
+        account_rules: Arc::new(account_rules),
+        list,
+        departures,
+    };
+    Gathered { job, context, bad_departures }
+}
+
+async fn account_rules(directory: &Directory, account: &AccountId) -> AccountRules {
+    match directory.account(account).await {
+        Ok(Some(document)) => AccountRules::from_account(&document),
+        Ok(None) | Err(_) => AccountRules::default(),
+    }
+}
+
+/// A destination's route.
+#[derive(Debug)]
+pub struct Route {
+    /// The action's answer.
+    pub routed: Routed,
+    /// The callflow that was found.
+    pub found: Option<Found>,
+}
+
+/// Looks up who serves a destination and, where asked for, what the caller's endpoint may call.
+pub async fn route(
+    directory: &Directory,
+    account: Option<&AccountId>,
+    authorizing_id: Option<&str>,
+    destination: &str,
+    restrictions: bool,
+    context: &Context,
+) -> Route {
+    let unserved = |routed| Route { routed, found: None };
+    let Some(account) = account else {
+        return unserved(Routed::NotFound);
+    };
+    let groups: OptionalGroups = context.departures.optional_groups;
+    let found = match callflow::lookup(directory, account, destination, groups).await {
+        Ok(found) => found,
+        Err(LookupError::Crash(_)) => return unserved(Routed::Crashed),
+        Err(error) => {
+            tracing::info!(%error, destination, "no callflow serves the destination");
+            return unserved(Routed::NotFound);
+        }
+    };
+    let endpoint = if restrictions {
+        endpoint(directory, account, authorizing_id, &context.rules).await
+    } else {
+        Endpoint::None
+    };
+    let target = RouteTarget { callflow_id: found.id.clone(), no_match: found.no_match };
+    Route { routed: Routed::Found { target, endpoint }, found: Some(found) }
+}
+
+async fn endpoint(
+    directory: &Directory,
+    account: &AccountId,
+    authorizing_id: Option<&str>,
+    rules: &Rules,
+) -> Endpoint {
+    let classes: Vec<&str> = rules.classifier_names().collect();
+    match callflow::restrictions(directory, account, authorizing_id, &classes).await {
+        EndpointRestrictions::None(reason) => {
+            tracing::debug!(%reason, "no endpoint restricts the call");
+            Endpoint::None
+        }
+        EndpointRestrictions::Merged(endpoint) => Endpoint::Merged(endpoint),
+        EndpointRestrictions::Broken { reason, otherwise } => {
+            tracing::warn!(endpoint = authorizing_id, %reason, "restrictions are misshapen");
+            Endpoint::Broken(otherwise)
+        }
+    }
+}
+
+/// What off-net nodes dial when a call goes to `destination`.
+///
+/// Source: `cf_resources.erl` (`get_to_did`).
+pub async fn did(
+    directory: &Directory,
+    account: &AccountId,
+    endpoint_id: Option<&str>,
+    destination: &str,
+    rules: &Rules,
+) -> Result<Did, DialPlanError> {
+    let endpoint = callflow::restrictions(directory, account, endpoint_id, &[]).await;
+    let plans = directory.config("dialplans").await.ok();
+    // KAZOO asks for the node's section, and for `default` without one; zones have none here.
+    let plans = plans.as_ref().and_then(|plans| {
+        let section = |wanted: fn(&str) -> bool| plans.sections().find(|(name, _)| wanted(name));
+        section(|name| name.contains('@')).or_else(|| section(|name| name == "default"))
+    });
+    let plans = plans.map(|(_, plans)| plans.clone()).unwrap_or_default();
+    let account_rules = match endpoint.dial_plan() {
+        Some(_) => AccountRules::default(),
+        None => account_rules(directory, account).await,
+    };
+    callflow::did_for(destination, endpoint.dial_plan(), &plans, |number| {
+        let normalised = rules.normalise_for_account(number, &account_rules, OnBadRule::Skip);
+        normalised.unwrap_or_else(|_| number.to_owned())
+    })
+}

@@ -1,0 +1,128 @@
+//! Handing a decided call back: what follows its node, and which answer that allows.
+
+use serde_json::Value;
+
+use super::answer::{self, Answer, Changes, Decided, Node};
+use super::context::{self, Route};
+use crate::call::Call;
+use crate::callflow::follow::NotFound;
+use crate::callflow::{self, Did, Following};
+use crate::directory::{AccountId, Directory, ReadError};
+use crate::dynamic_cid::{
+    Action, Context, Departures, Event, Job, Mode, Next, Outcome, Preset, Routed,
+};
+use crate::numbers::OnBadRule;
+
+/// What was decided for a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Decision<'a> {
+    /// What the action was given.
+    pub job: &'a Job,
+    /// What it knew.
+    pub context: &'a Context,
+    /// How it ended.
+    pub outcome: &'a Outcome,
+    /// What it changed.
+    pub changes: &'a Changes,
+    /// The destination's route, where it asked for one.
+    pub route: Option<&'a Route>,
+}
+
+/// Chooses the answer; with it the search for the node, where one was needed.
+pub async fn choose(
+    directory: &Directory,
+    account: Option<&AccountId>,
+    call: &Call,
+    decision: &Decision<'_>,
+) -> (Answer, Option<Following<ReadError>>) {
+    let following = if answer::needs_following(decision.outcome, decision.changes) {
+        Some(follow(directory, account, call, decision.job).await)
+    } else {
+        None
+    };
+    let node = following.as_ref().and_then(|following| match following {
+        Following::Found { node, child, .. } => Some(Node { node, child: child.as_ref() }),
+        _ => None,
+    });
+    let found = decision.route.and_then(|route| route.found.as_ref());
+    let did = match (found, account, &decision.changes.destination) {
+        (Some(_), Some(account), Some(destination)) => {
+            did(directory, account, call, destination, decision.context).await
+        }
+        _ => None,
+    };
+    let decided = Decided {
+        mode: decision.job.mode(),
+        outcome: decision.outcome,
+        changes: decision.changes,
+        whole_group: whole_group(decision),
+        native_agrees: native_agrees(decision),
+        found_flow: found.map(|found| &found.flow),
+        did: did.as_ref(),
+        list_answer: decision.context.departures.list_answer,
+    };
+    (answer::choose(&decided, node), following)
+}
+
+async fn follow(
+    directory: &Directory,
+    account: Option<&AccountId>,
+    call: &Call,
+    job: &Job,
+) -> Following<ReadError> {
+    let Some(account) = account else {
+        return Following::NotFound(NotFound::NoFlowId);
+    };
+    let flow_id = call.kvs("cf_flow_id").and_then(Value::as_str);
+    let data = Value::Object(job.data.clone());
+    callflow::following(directory, account, flow_id, &data, "dynamic_cid").await
+}
+
+/// What off-net nodes would dial: `to_did` passes by the endpoint's dial plan, so it is applied
+/// here. `None` where the plan cannot be applied; then the flow is not inlined.
+async fn did(
+    directory: &Directory,
+    account: &AccountId,
+    call: &Call,
+    destination: &str,
+    context: &Context,
+) -> Option<Did> {
+    let endpoint = call.dialling_endpoint_id();
+    context::did(directory, account, endpoint.as_deref(), destination, &context.rules)
+        .await
+        .inspect_err(|error| tracing::warn!(%error, "the dial plan cannot be applied"))
+        .ok()
+}
+
+/// Whether the destination is what KAZOO's static node makes of the capture group.
+fn whole_group(decision: &Decision<'_>) -> bool {
+    let group = decision.job.capture_group.as_deref();
+    let rules = &decision.context.rules;
+    let normalised = group.and_then(|group| rules.normalise(group, OnBadRule::Skip).ok());
+    normalised.is_some() && normalised == decision.changes.destination
+}
+
+/// Whether KAZOO's own module, on the same facts, would decide the same: the core is asked with
+/// the preset that reproduces it.
+fn native_agrees(decision: &Decision<'_>) -> bool {
+    if !matches!(decision.job.mode(), Mode::List | Mode::Lists) {
+        return false;
+    }
+    let mut context = decision.context.clone();
+    context.departures = Departures::from(Preset::Kazoo);
+    let (mut kazoo, mut step) = Action::start(decision.job.clone(), context, 0);
+    let mut native = Changes::default();
+    loop {
+        native.note(&step.effects);
+        match step.next {
+            Next::Done(outcome) => {
+                return outcome == *decision.outcome && native == *decision.changes;
+            }
+            Next::Wait { .. } => return false,
+            Next::Ask(_) => {
+                let routed = decision.route.map_or(Routed::NotFound, |route| route.routed.clone());
+                step = kazoo.on(0, &Event::Routed(routed));
+            }
+        }
+    }
+}

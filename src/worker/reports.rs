@@ -1,0 +1,84 @@
+//! What operators are told once, however many calls it concerns.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use crate::callflow::Following;
+use crate::directory::ReadError;
+use crate::dynamic_cid::{BadDeparture, SystemConfig};
+
+/// Texts that are remembered; then the oldest knowledge is dropped and things are said again.
+const REMEMBERED: usize = 4_096;
+
+/// Remembers what was said.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    said: Mutex<HashSet<String>>,
+}
+
+impl Reports {
+    /// Departure settings that cannot be used.
+    pub(super) fn departures(&self, bad: &[BadDeparture]) {
+        for departure in bad {
+            if self.is_new(format!("departure {departure}")) {
+                tracing::warn!(
+                    document = "system_config/callflow.dynamic_cid or the callflow node",
+                    problem = %departure,
+                    "a setting of this worker cannot be used; the preset's value holds"
+                );
+            }
+        }
+    }
+
+    /// Settings of KAZOO that cannot be used.
+    pub(super) fn settings(&self, config: &SystemConfig) {
+        for (document, key, error) in config.bad_settings() {
+            if self.is_new(format!("setting {document} {key} {error}")) {
+                tracing::warn!(
+                    document = format!("system_config/{document}"),
+                    key,
+                    problem = %error,
+                    "a setting cannot be used; KAZOO's default holds"
+                );
+            }
+        }
+    }
+
+    /// The search for the flow behind a node; the answer is its name for metrics.
+    pub(super) fn following(
+        &self,
+        following: &Following<ReadError>,
+        flow_id: Option<&str>,
+    ) -> &'static str {
+        let (outcome, problem) = match following {
+            Following::Found { .. } => return "found",
+            Following::NotFound(reason) => ("not_found", reason.to_string()),
+            Following::Ambiguous { candidates } => {
+                let places: Vec<_> = candidates.iter().map(ToString::to_string).collect();
+                ("ambiguous", format!("it may be any of {}", places.join("; ")))
+            }
+            Following::Unreadable { document_id, error } => {
+                ("unreadable", format!("callflow `{document_id}`: {error}"))
+            }
+        };
+        let flow = flow_id.unwrap_or("none");
+        if self.is_new(format!("following {flow} {problem}")) {
+            tracing::warn!(
+                callflow = flow,
+                problem,
+                "the executed node cannot be located, so the chosen caller ID cannot be handed \
+                 back; the call goes on with its own. Put the node alone in a callflow of its own \
+                 and enter it through a callflow node"
+            );
+        }
+        outcome
+    }
+
+    fn is_new(&self, text: String) -> bool {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() >= REMEMBERED {
+            said.clear();
+        }
+        said.insert(text)
+    }
+}

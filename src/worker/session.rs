@@ -1,0 +1,127 @@
+//! What lives as long as one AMQP session: its link, and the jobs that run over it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::amqp::{Link, LinkError, Outgoing, Published};
+use crate::kapi::{Identity, Inbound, Message};
+
+/// Events a job may leave unheard; a caller cannot press keys faster than they are handled.
+const MAILBOX: usize = 256;
+
+/// A session with the broker.
+pub(super) struct Session {
+    /// The connection.
+    pub(super) link: Link,
+    /// Who we are on it.
+    pub(super) identity: Identity,
+    /// Cancelled when the session ends: the broker then redelivers what was not acknowledged.
+    pub(super) ended: CancellationToken,
+    jobs: Mutex<Jobs>,
+}
+
+#[derive(Default)]
+struct Jobs {
+    /// Who hears the events of a call.
+    listeners: HashMap<String, Vec<mpsc::Sender<Arc<Inbound>>>>,
+    /// The `Msg-ID`s of the executes that are being served.
+    running: HashSet<String>,
+}
+
+impl Session {
+    /// A session over a link.
+    pub(super) fn new(link: Link, node: &str) -> Self {
+        let identity = Identity::new(node, link.reply_queue());
+        Self { link, identity, ended: CancellationToken::new(), jobs: Mutex::default() }
+    }
+
+    /// Publishes a message and waits until the broker has it.
+    pub(super) async fn publish(
+        &self,
+        message: &Message,
+        mandatory: bool,
+    ) -> Result<Published, LinkError> {
+        self.link.publish(outgoing(message, mandatory)).await
+    }
+
+    /// Publishes commands in their order, all in flight at once; the first that no queue took
+    /// stands for all.
+    pub(super) async fn publish_commands(
+        &self,
+        commands: &[Message],
+    ) -> Result<Published, LinkError> {
+        let commands = commands.iter().map(|command| outgoing(command, true));
+        let published = self.link.publish_in_order(commands).await?;
+        let returned = published.into_iter().find(|one| *one != Published::Routed);
+        Ok(returned.unwrap_or(Published::Routed))
+    }
+
+    /// Takes note of an execute; `false` where the same one is being served already.
+    pub(super) fn begin(&self, msg_id: &str) -> bool {
+        self.lock().running.insert(msg_id.to_owned())
+    }
+
+    /// An execute is done.
+    pub(super) fn finish(&self, msg_id: &str) {
+        self.lock().running.remove(msg_id);
+    }
+
+    /// Opens a mailbox for the events of calls.
+    pub(super) fn mailbox() -> (mpsc::Sender<Arc<Inbound>>, mpsc::Receiver<Arc<Inbound>>) {
+        mpsc::channel(MAILBOX)
+    }
+
+    /// Lets a mailbox hear a call.
+    pub(super) fn listen(&self, call_id: &str, mailbox: mpsc::Sender<Arc<Inbound>>) {
+        self.lock().listeners.entry(call_id.to_owned()).or_default().push(mailbox);
+    }
+
+    /// Ends what [`listen`](Self::listen) began; whether nobody listens to the call any more.
+    pub(super) fn leave(&self, call_id: &str, mailbox: &mpsc::Sender<Arc<Inbound>>) -> bool {
+        let mut jobs = self.lock();
+        let Some(listeners) = jobs.listeners.get_mut(call_id) else {
+            return true;
+        };
+        listeners.retain(|listener| !listener.same_channel(mailbox));
+        let last = listeners.is_empty();
+        if last {
+            jobs.listeners.remove(call_id);
+        }
+        last
+    }
+
+    /// Hands an event to whoever hears its call; `false` where nobody does.
+    pub(super) fn dispatch(&self, call_id: &str, inbound: &Arc<Inbound>) -> bool {
+        let jobs = self.lock();
+        let Some(listeners) = jobs.listeners.get(call_id) else {
+            return false;
+        };
+        for listener in listeners {
+            if listener.try_send(Arc::clone(inbound)).is_err() {
+                tracing::warn!(
+                    call_id,
+                    "an event of the call was dropped: its job does not keep up"
+                );
+            }
+        }
+        true
+    }
+
+    /// Nothing is done under the lock that could panic; a poisoned one is as good as any.
+    fn lock(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn outgoing(message: &Message, mandatory: bool) -> Outgoing<'_> {
+    Outgoing {
+        exchange: message.exchange.name(),
+        routing_key: &message.routing_key,
+        deliver_to_pid: message.deliver_to_pid.as_deref(),
+        body: message.payload(),
+        mandatory,
+    }
+}
