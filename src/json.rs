@@ -152,7 +152,7 @@ pub fn at<'a>(object: &'a Object, path: &[&str]) -> Option<&'a Value> {
 }
 
 /// The casts of `kapps_config`, which differ from the getters above: emptiness is
-/// [`is_empty`](super::is_empty) and what cannot be converted raises.
+/// [`is_empty`] and what cannot be converted raises.
 ///
 /// Source: `kapps_config.erl` (`get_ne_binary`, `get_binary`, `get_integer`, `is_true`).
 pub mod config {
