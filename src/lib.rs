@@ -15,6 +15,7 @@ pub mod kapi;
 pub mod numbers;
 pub mod operations;
 pub mod pattern;
+pub mod peer;
 pub mod schema;
 pub mod settings;
 pub mod simulation;

@@ -1,0 +1,15 @@
+//! KAZOO's side of a call, played for tests and smoke tests.
+//!
+//! A [`Scenario`] is a call as KAZOO knows it when it reaches the node.
+
+mod events;
+#[cfg(test)]
+mod fixtures;
+mod ids;
+mod scenario;
+mod switch;
+
+pub use events::{ChannelState, Events};
+pub use ids::CallIds;
+pub use scenario::{Account, Caller, CallerId, Callflow, Endpoint, MODULE, Node, Scenario};
+pub use switch::{Pace, Report, Switch};
