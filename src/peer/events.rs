@@ -91,13 +91,7 @@ impl Events<'_> {
         Some(message.with_msg_id(json::text(request, header::MSG_ID)?))
     }
 
-    fn event(
-        &self,
-        name: &str,
-        members: Object,
-        state: ChannelState,
-        unix_micros: u64,
-    ) -> Message {
+    fn event(&self, name: &str, members: Object, state: ChannelState, unix_micros: u64) -> Message {
         let Scenario { caller, host, .. } = self.scenario;
         let (channel, call, answer) = match (state.alive, state.answered) {
             (true, true) => ("EXECUTE", "ACTIVE", "answered"),
@@ -280,8 +274,7 @@ mod tests {
         ]
         .iter()
         .collect();
-        let example: Value =
-            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let example: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let message = events.message(&reports()[1], ALIVE, NOW);
         for key in example.as_object().unwrap().keys() {
             // An originating SIP dialog and a second address are not ours to have.

@@ -2,14 +2,18 @@
 //!
 //! A [`Scenario`] is a call as KAZOO knows it when it reaches the node.
 
+mod check;
 mod events;
 #[cfg(test)]
 mod fixtures;
 mod ids;
+mod received;
 mod scenario;
 mod switch;
 
+pub use check::Checker;
 pub use events::{ChannelState, Events};
 pub use ids::CallIds;
+pub use received::{Kind, Received};
 pub use scenario::{Account, Caller, CallerId, Callflow, Endpoint, MODULE, Node, Scenario};
 pub use switch::{Pace, Report, Switch};

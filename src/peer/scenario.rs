@@ -274,7 +274,9 @@ mod tests {
             if matches!(key.as_str(), "Call" | "Key-Value-Store" | "Custom-Channel-Vars") {
                 let inner = value.as_object().unwrap();
                 shape.extend(
-                    self::shape(inner).into_iter().map(|(path, kind)| (format!("{key}/{path}"), kind)),
+                    self::shape(inner)
+                        .into_iter()
+                        .map(|(path, kind)| (format!("{key}/{path}"), kind)),
                 );
             }
             shape.insert(key.clone(), kind);

@@ -29,8 +29,7 @@ impl Pace {
     pub const BRISK: Self =
         Self { play: Duration::from_millis(150), silences: true, key: Duration::from_millis(120) };
     /// Nothing takes any time.
-    pub const INSTANT: Self =
-        Self { play: Duration::ZERO, silences: false, key: Duration::ZERO };
+    pub const INSTANT: Self = Self { play: Duration::ZERO, silences: false, key: Duration::ZERO };
 }
 
 /// What the switch tells the world.
