@@ -90,6 +90,13 @@ impl Patterns {
         &self.invalid
     }
 
+    /// The patterns that can match with the callflows that hold them, in the order in which they
+    /// are tried.
+    pub fn tried(&self) -> impl Iterator<Item = (&str, &str)> {
+        let tried = self.candidates.iter();
+        tried.map(|candidate| (candidate.pattern.source(), candidate.flow_id.as_str()))
+    }
+
     /// How many patterns can match.
     pub fn len(&self) -> usize {
         self.candidates.len()
