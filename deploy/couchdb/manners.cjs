@@ -1,9 +1,11 @@
-// Loaded into pouchdb-server before it starts (node --require). Like Apache CouchDB 3, answer 401
-// to a request without credentials; alone, pouchdb-server would answer reads and, once it has an
-// administrator, end at the first `PUT /database` without credentials. It also knows no `/_up`.
+// Loaded into pouchdb-server before it starts (node --require), to make it a better stand-in.
 "use strict";
 
 const http = require("node:http");
+const vm = require("node:vm");
+
+// Like Apache CouchDB 3, answer 401 to a request without credentials. Alone, pouchdb-server answers
+// reads, and ends at the first `PUT /database`. It also knows no `/_up`.
 const createServer = http.createServer;
 
 function answer(response, status, body) {
@@ -25,3 +27,9 @@ http.createServer = (application) =>
       application(request, response);
     }
   });
+
+// It makes a new global scope for each document that a view looks at, which is most of the time of
+// building a view. One scope is enough for view functions, which are strict and so leave nothing
+// in it.
+const scope = vm.createContext({});
+vm.runInNewContext = (code) => vm.runInContext(code, scope);
