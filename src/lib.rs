@@ -10,6 +10,7 @@ pub mod callflow;
 pub mod cli;
 pub mod directory;
 pub mod dynamic_cid;
+pub mod explain;
 pub mod json;
 pub mod kapi;
 pub mod numbers;

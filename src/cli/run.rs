@@ -96,10 +96,14 @@ fn brokers(settings: &Settings) -> Result<Vec<Broker>, CliError> {
     settings.amqp.value.iter().map(parse).collect()
 }
 
-/// The directory that the settings describe, over CouchDB.
-pub(super) fn directory(settings: &Settings, metrics: Arc<Metrics>) -> Result<Directory, CliError> {
-    let couchdb = CouchDb::new(settings.couchdb.expose(), settings.couchdb_timeout.value)
-        .map_err(|error| CliError::Failed(error.to_string()))?;
+/// The CouchDB that the settings name.
+pub(super) fn couchdb(settings: &Settings) -> Result<CouchDb, CliError> {
+    CouchDb::new(settings.couchdb.expose(), settings.couchdb_timeout.value)
+        .map_err(|error| CliError::Failed(error.to_string()))
+}
+
+fn directory(settings: &Settings, metrics: Arc<Metrics>) -> Result<Directory, CliError> {
+    let couchdb = couchdb(settings)?;
     let options = DirectoryOptions {
         observer: Some(Arc::new(Counting(metrics))),
         ..directory_options(settings)

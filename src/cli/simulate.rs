@@ -1,11 +1,15 @@
 //! `simulate`: what would happen to a call.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::{CliError, OutputFormat, account_id, dialled, key_presses};
+use crate::directory::{AccountId, Directory, Folder, Source};
+use crate::explain::{Explanation, Request, explain};
 use crate::settings::Settings;
 
 /// The arguments of `simulate`.
@@ -40,7 +44,45 @@ pub struct SimulateArgs {
 }
 
 /// Explains a call on standard output.
-#[expect(clippy::unused_async, reason = "the explanation is not written yet")]
-pub async fn run(_args: SimulateArgs, _settings: Settings) -> Result<ExitCode, CliError> {
-    Err(CliError::Failed("`simulate` is not part of this build".to_owned()))
+pub async fn run(args: SimulateArgs, settings: Settings) -> Result<ExitCode, CliError> {
+    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+    let source: Arc<dyn Source> = match &args.data {
+        Some(folder) => Arc::new(Folder::open(folder).map_err(|error| failed(&error))?),
+        None => Arc::new(super::run::couchdb(&settings)?),
+    };
+    let directory = Directory::new(source, super::run::directory_options(&settings));
+    let account = AccountId::new(&args.account)
+        .ok_or_else(|| failed(&"--account takes 32 letters and digits"))?;
+    let request = Request {
+        account: &account,
+        dial: &args.dial,
+        from: args.from.as_deref(),
+        keys: args.dtmf.as_deref().unwrap_or_default(),
+    };
+    let explanation = explain(&directory, &request).await.map_err(|error| failed(&error))?;
+    match args.format {
+        OutputFormat::Json => print(&format!("{:#}\n", serde_json::json!(explanation))),
+        OutputFormat::Text => print(&text(&explanation)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A closed pipe is no reason to fail.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn text(explanation: &Explanation) -> String {
+    let mut text = String::new();
+    for (number, line) in explanation.steps.iter().enumerate() {
+        let at = line.at_ms.map_or_else(String::new, |at| format!("{at} ms"));
+        text.push_str(&format!("{:>3}. {at:>9}  {}\n", number + 1, line.text));
+    }
+    if !explanation.result.is_null() {
+        text.push_str(&format!("\nResult: {:#}\n", explanation.result));
+    }
+    for warning in &explanation.warnings {
+        text.push_str(&format!("\nWarning: {warning}\n"));
+    }
+    text
 }

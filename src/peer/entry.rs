@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::path;
+use super::path::{self, Wanted};
 use super::scenario::{Account, Caller, CallerId, Callflow, Endpoint, Scenario};
 use crate::callflow::{
     AccountId, Documents, EndpointRestrictions, Found, LookupError, OptionalGroups, Via, lookup,
@@ -121,6 +121,22 @@ pub async fn scenario<D: Documents>(
     documents: &D,
     placing: &Placing<'_>,
 ) -> Result<Scenario, EntryError> {
+    find(documents, placing, Wanted::Remote).await
+}
+
+/// The same, but a node that is not for remote execution will do.
+pub async fn native_scenario<D: Documents>(
+    documents: &D,
+    placing: &Placing<'_>,
+) -> Result<Scenario, EntryError> {
+    find(documents, placing, Wanted::Any).await
+}
+
+async fn find<D: Documents>(
+    documents: &D,
+    placing: &Placing<'_>,
+    wanted: Wanted,
+) -> Result<Scenario, EntryError> {
     let account = account_document(documents, placing).await?;
     let request_user = request_user(documents, placing, &account).await?;
     let found = match lookup(documents, placing.account, &request_user, OptionalGroups::Crash).await
@@ -132,7 +148,7 @@ pub async fn scenario<D: Documents>(
     let flow = with_preflow(&account, &found.flow);
     let exit_keys = json::object(&flow, "children").into_iter().flatten();
     let exit_keys = exit_keys.map(|(key, _)| key.clone()).collect();
-    let node = path::to_node(documents, placing.account, &found.id, flow).await?;
+    let node = path::to_node(documents, placing.account, &found.id, flow, wanted).await?;
     let document = found.document.as_object();
     let name = document.and_then(|document| json::text(document, "name"));
     Ok(Scenario {

@@ -14,7 +14,7 @@ mod scenario;
 mod switch;
 
 pub use check::Checker;
-pub use entry::{EntryError, Placing, scenario};
+pub use entry::{EntryError, Placing, native_scenario, scenario};
 pub use events::{ChannelState, Events};
 pub use ids::CallIds;
 pub use received::{Kind, Received};

@@ -18,6 +18,15 @@ const MAX_BRANCHES: usize = 50;
 /// A way longer than this is a circle.
 const MAX_NODES: usize = 1000;
 
+/// Which nodes count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Those that KAZOO hands over.
+    Remote,
+    /// Those that KAZOO's own module runs, too.
+    Any,
+}
+
 /// A place in a callflow document.
 #[derive(Debug, Clone)]
 struct Place {
@@ -32,6 +41,7 @@ pub(super) async fn to_node<D: Documents>(
     account: &AccountId,
     callflow: &str,
     flow: Object,
+    wanted: Wanted,
 ) -> Result<Node, EntryError> {
     let mut place = Place { document: callflow.to_owned(), path: "/flow".to_owned(), node: flow };
     let mut stacked: Vec<Place> = Vec::new();
@@ -44,7 +54,8 @@ pub(super) async fn to_node<D: Documents>(
         let skipped = json::is_true(&data, "skip_module", false);
         let remote = json::is_true(&place.node, "remote_execution", false);
         if module == MODULE {
-            return node_at(place, skipped, remote, previous, stacked);
+            let is_handed_over = remote || wanted == Wanted::Any;
+            return node_at(place, skipped, is_handed_over, previous, stacked);
         }
         passed.push(module.clone());
         if !skipped {
@@ -80,14 +91,14 @@ pub(super) async fn to_node<D: Documents>(
 fn node_at(
     place: Place,
     skipped: bool,
-    remote: bool,
+    is_handed_over: bool,
     previous: Option<String>,
     stacked: Vec<Place>,
 ) -> Result<Node, EntryError> {
     let Place { document, path, node } = place;
     if skipped {
         Err(EntryError::Skipped { callflow: document, path })
-    } else if !remote {
+    } else if !is_handed_over {
         Err(EntryError::NotRemote { callflow: document, path, node: as_it_should_be(&node) })
     } else {
         let stacked = stacked.into_iter().map(|place| place.node).collect();
