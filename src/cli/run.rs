@@ -13,6 +13,7 @@ use crate::amqp::{Broker, SessionConfig, SessionState, Stop, Topology, supervise
 use crate::directory::{CouchDb, Directory, DirectoryOptions, Observer};
 use crate::kapi::conf;
 use crate::operations::health::{self, Health};
+use crate::operations::inspection::Inspected;
 use crate::operations::{Metrics, http};
 use crate::settings::{Listen, Settings};
 use crate::worker::Worker;
@@ -28,12 +29,19 @@ pub struct RunArgs {}
 pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliError> {
     let mut signals = Signals::new()?;
     let metrics = Arc::new(Metrics::new());
-    let directory = directory(&settings, Arc::clone(&metrics))?;
+    let source = Arc::new(Inspected::new(Arc::new(couchdb(&settings)?), Arc::clone(&metrics)));
+    let options = DirectoryOptions {
+        observer: Some(Arc::new(Counting(Arc::clone(&metrics)))),
+        ..directory_options(&settings)
+    };
+    let directory = Directory::new(Arc::clone(&source) as _, options);
     let node = settings.node.value.clone();
-    let worker = Arc::new(Worker::new(node.clone(), directory.clone(), Arc::clone(&metrics)));
+    let worker = Worker::new(node.clone(), directory.clone(), Arc::clone(&metrics));
+    let worker = Arc::new(worker.inspecting(Arc::clone(&source)));
     announce(&settings);
 
     let stop = Stop::default();
+    tokio::spawn(source.keep_schemas(stop.session.clone()));
     let (state, states) = watch::channel(SessionState::default());
     let database = health::watch_database(directory, stop.session.clone());
     let health = Arc::new(Health::new(states, database));
@@ -100,15 +108,6 @@ fn brokers(settings: &Settings) -> Result<Vec<Broker>, CliError> {
 pub(super) fn couchdb(settings: &Settings) -> Result<CouchDb, CliError> {
     CouchDb::new(settings.couchdb.expose(), settings.couchdb_timeout.value)
         .map_err(|error| CliError::Failed(error.to_string()))
-}
-
-fn directory(settings: &Settings, metrics: Arc<Metrics>) -> Result<Directory, CliError> {
-    let couchdb = couchdb(settings)?;
-    let options = DirectoryOptions {
-        observer: Some(Arc::new(Counting(metrics))),
-        ..directory_options(settings)
-    };
-    Ok(Directory::new(Arc::new(couchdb), options))
 }
 
 /// The settings, as far as they concern reading.

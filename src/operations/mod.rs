@@ -2,6 +2,7 @@
 
 pub mod health;
 pub mod http;
+pub mod inspection;
 pub mod logs;
 mod metrics;
 

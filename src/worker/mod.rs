@@ -27,6 +27,7 @@ use crate::kapi::inbound::{Delivered, DocumentChange, Execute, RejectReason, Wai
 use crate::kapi::result::Executor;
 use crate::kapi::{self, ActionResult, Inbound, Rejection};
 use crate::operations::Metrics;
+use crate::operations::inspection::Inspected;
 use execute::Served;
 use reports::Reports;
 use session::Session;
@@ -49,6 +50,7 @@ pub struct Shared {
 /// Serves what the session brings.
 pub struct Worker {
     shared: Arc<Shared>,
+    inspected: Option<Arc<Inspected>>,
     tasks: TaskTracker,
     session: Mutex<Option<Arc<Session>>>,
 }
@@ -57,7 +59,18 @@ impl Worker {
     /// A worker that reads from a directory.
     pub fn new(node: String, directory: Directory, metrics: Arc<Metrics>) -> Self {
         let shared = Shared { directory, metrics, reports: Reports::default(), node };
-        Self { shared: Arc::new(shared), tasks: TaskTracker::new(), session: Mutex::default() }
+        Self {
+            shared: Arc::new(shared),
+            inspected: None,
+            tasks: TaskTracker::new(),
+            session: Mutex::default(),
+        }
+    }
+
+    /// The same worker, which says when the cluster's schemas change.
+    #[must_use]
+    pub fn inspecting(self, inspected: Arc<Inspected>) -> Self {
+        Self { inspected: Some(inspected), ..self }
     }
 
     /// Waits until no job runs any more, at most for `grace`; the number of those that still do.
@@ -121,6 +134,9 @@ impl Worker {
             return;
         };
         tracing::debug!(database = database.name(), document = change.id, "a document changed");
+        if let (Some(inspected), true) = (&self.inspected, database == Database::system_schemas()) {
+            inspected.schemas_changed();
+        }
         if change.change.is_database() {
             self.shared.directory.forget_database(&database);
         } else {
