@@ -1,7 +1,12 @@
 //! One live connection, as the rest of the program sees it.
 
 use std::{
-    sync::{Arc, OnceLock, atomic::AtomicU64, atomic::Ordering},
+    pin::pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -18,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Broker, Delivery, EndReason, Outgoing, Pipeline, Published, Receipt, RejectedQueue,
+    confirms::Confirms,
     outgoing::{Clock, Prepared, short},
-    publish::{Pool, send_now},
     reason::Step,
 };
 
@@ -33,20 +38,14 @@ pub enum LinkError {
     #[error("the broker takes no messages for lack of memory or disk")]
     Blocked,
     /// Too many messages are waiting for their confirmation.
-    #[error("no channel became free to publish on within {after:?}")]
+    #[error("{open} messages wait for their confirmation already")]
     Overloaded {
-        /// How long we waited.
-        after: Duration,
+        /// How many.
+        open: usize,
     },
     /// The broker could not keep the message.
     #[error("the broker refused the message (nack)")]
     Nacked,
-    /// No queue is there to keep the message.
-    #[error("no queue took the message: {reason}")]
-    Unroutable {
-        /// The broker's own words.
-        reason: String,
-    },
     /// A name is longer than AMQP can carry.
     #[error("the {what} has {bytes} bytes, AMQP allows 255")]
     TooLong {
@@ -71,7 +70,7 @@ pub(super) struct Inner {
     pub(super) session: u64,
     pub(super) broker: Broker,
     pub(super) timeout: Duration,
-    pub(super) pool: Pool,
+    pub(super) confirms: Arc<Confirms>,
     pub(super) clock: Clock,
     pub(super) blocked: watch::Sender<bool>,
     deliveries: Channel,
@@ -87,7 +86,7 @@ pub(super) struct Inner {
 pub(super) struct Channels {
     pub(super) deliveries: Channel,
     pub(super) bindings: Channel,
-    pub(super) publishing: Vec<Channel>,
+    pub(super) publishing: Channel,
 }
 
 impl Link {
@@ -104,7 +103,7 @@ impl Link {
                 session: SESSIONS.fetch_add(1, Ordering::Relaxed),
                 broker: broker.clone(),
                 timeout,
-                pool: Pool::new(channels.publishing),
+                confirms: Confirms::new(channels.publishing),
                 clock: Clock::default(),
                 blocked: watch::Sender::new(false),
                 deliveries: channels.deliveries,
@@ -316,5 +315,14 @@ impl Inner {
             Err(_) if self.is_blocked() => Err(LinkError::Blocked),
             Err(_) => Err(self.fail(step.unanswered(&self.broker, self.timeout))),
         }
+    }
+}
+
+/// Hands a request to the library without waiting for it to be written: the first poll puts it
+/// into the library's queue.
+fn send_now(request: impl Future<Output = lapin::Result<()>>) -> lapin::Result<()> {
+    match pin!(request).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Ok(()),
     }
 }

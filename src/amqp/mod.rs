@@ -6,6 +6,7 @@
 
 mod backoff;
 mod broker;
+mod confirms;
 mod connect;
 mod consume;
 mod delivery;
@@ -13,6 +14,7 @@ mod link;
 mod outgoing;
 mod publish;
 mod reason;
+mod returned;
 mod session;
 mod state;
 mod supervise;

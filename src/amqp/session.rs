@@ -158,13 +158,9 @@ async fn prepare(
     let deliveries = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
     let qos = deliveries.basic_qos(config.prefetch, BasicQosOptions::default());
     ask.answer(Step::OpenChannel, qos).await?;
-    let mut publishing = Vec::new();
-    for _ in 0..config.publish_channels.max(1) {
-        let channel = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
-        let confirm = channel.confirm_select(ConfirmSelectOptions::default());
-        ask.answer(Step::OpenChannel, confirm).await?;
-        publishing.push(channel);
-    }
+    let publishing = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
+    let confirm = publishing.confirm_select(ConfirmSelectOptions::default());
+    ask.answer(Step::OpenChannel, confirm).await?;
     let channels = Channels { deliveries: deliveries.clone(), bindings, publishing };
     let link = Link::new(broker, topology, &reply_queue, channels, config.timing.request);
     Ok(Ready { deliveries, reply_queue, link })

@@ -25,9 +25,6 @@ pub struct SessionConfig {
     pub topology: Topology,
     /// Messages taken from shared queues and not settled, at most; 0 is without limit.
     pub prefetch: u16,
-    /// Channels to publish on: so many publishers wait for a confirmation at once; the others
-    /// queue up for microseconds to milliseconds.
-    pub publish_channels: usize,
     /// For `amqps`.
     pub tls: Tls,
     /// Deadlines and intervals.
@@ -42,7 +39,6 @@ impl SessionConfig {
             node: node.into(),
             topology,
             prefetch: 10_000,
-            publish_channels: 32,
             tls: Tls::default(),
             timing: Timing::default(),
         }

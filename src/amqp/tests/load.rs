@@ -1,6 +1,9 @@
-//! How fast it is. Run by hand: `cargo test --release … -- --ignored --nocapture load`.
+//! How fast it is. Run by hand: `cargo test --lib amqp::tests::load -- --ignored --nocapture`.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
@@ -24,14 +27,74 @@ fn echo<'a>(topology: &'a Topology, queue: &'a str, body: Vec<u8>) -> Outgoing<'
     }
 }
 
+/// CPU time of this process in microseconds; unlike the wall clock, it hardly minds neighbours.
+fn cpu_us() -> u128 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    // utime and stime in ticks of 10 ms.
+    (11..13).map(|field| fields[field].parse::<u128>().unwrap() * 10_000).sum()
+}
+
+struct Measurement {
+    began: Instant,
+    cpu: u128,
+}
+
+impl Measurement {
+    fn begin() -> Self {
+        Self { began: Instant::now(), cpu: cpu_us() }
+    }
+
+    fn end(self, what: &str, width: usize, mut times: Vec<Duration>) {
+        let (whole, count) = (self.began.elapsed().as_micros(), times.len() as u128);
+        times.sort_unstable();
+        let at = |permille: usize| times[(times.len() - 1) * permille / 1000];
+        println!(
+            "{what}, {width} at once: {}/s, p50 {:?}, p99 {:?}, p99.9 {:?}, CPU {} us each",
+            count * 1_000_000 / whole,
+            at(500),
+            at(990),
+            at(999),
+            (cpu_us() - self.cpu) / count
+        );
+    }
+}
+
+/// Does `one` `total` times, `width` at once.
+async fn many<F: Future<Output = ()>>(
+    what: &str,
+    width: usize,
+    total: usize,
+    one: impl Fn(usize) -> F,
+) {
+    let measurement = Measurement::begin();
+    let timed = |n| {
+        let began = Instant::now();
+        let one = one(n);
+        async move {
+            one.await;
+            began.elapsed()
+        }
+    };
+    let mut running: FuturesUnordered<_> = (0..width).map(timed).collect();
+    let mut times = Vec::with_capacity(total);
+    let mut started = width;
+    while let Some(time) = running.next().await {
+        times.push(time);
+        if started < total {
+            running.push(timed(started));
+            started += 1;
+        }
+    }
+    measurement.end(what, width, times);
+}
+
 /// The client library alone: one channel for all, returned messages unheeded.
 async fn library_alone(uri: &str, exchange: &str, queue: &str, width: usize, total: usize) {
     let connection = Connection::connect(uri, ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-    let began = Instant::now();
-    let one = || async {
-        let began = Instant::now();
+    many("library alone", width, total, |_| async {
         let options = BasicPublishOptions { mandatory: true, immediate: false };
         let properties = BasicProperties::default().with_content_type("application/json".into());
         channel
@@ -40,49 +103,17 @@ async fn library_alone(uri: &str, exchange: &str, queue: &str, width: usize, tot
             .unwrap()
             .await
             .unwrap();
-        began.elapsed()
-    };
-    let mut running: FuturesUnordered<_> = (0..width).map(|_| one()).collect();
-    let mut times = Vec::with_capacity(total);
-    let mut started = width;
-    while let Some(time) = running.next().await {
-        times.push(time);
-        if started < total {
-            started += 1;
-            running.push(one());
-        }
-    }
-    report(&format!("library alone, {width} at once"), times, began.elapsed());
+    })
+    .await;
     connection.close(200, "OK".into()).await.unwrap();
 }
 
-fn report(what: &str, mut times: Vec<Duration>, whole: Duration) {
-    times.sort_unstable();
-    let at = |permille: usize| times[(times.len() - 1) * permille / 1000];
-    let per_second = times.len() as u128 * 1_000_000 / whole.as_micros();
-    let (p50, p99, p999) = (at(500), at(990), at(999));
-    println!("{what}: {per_second}/s, p50 {p50:?}, p99 {p99:?}, p99.9 {p999:?}");
-}
-
 async fn publish_many(link: &Link, topology: &Topology, queue: &str, width: usize, total: usize) {
-    let began = Instant::now();
-    let one = || async {
-        let began = Instant::now();
+    many("confirmed publish", width, total, |_| async {
         let message = echo(topology, queue, vec![b'x'; 1024]);
         assert_eq!(link.publish(message).await, Ok(Published::Routed));
-        began.elapsed()
-    };
-    let mut running: FuturesUnordered<_> = (0..width).map(|_| one()).collect();
-    let mut times = Vec::with_capacity(total);
-    let mut started = width;
-    while let Some(time) = running.next().await {
-        times.push(time);
-        if started < total {
-            started += 1;
-            running.push(one());
-        }
-    }
-    report(&format!("confirmed publish, {width} at once"), times, began.elapsed());
+    })
+    .await;
 }
 
 /// Work in, answer out confirmed, acknowledged: what a call costs at least.
@@ -94,23 +125,21 @@ async fn answer_many(uri: &str, topology: &Topology, config: SessionConfig, widt
     let queue = format!("{}-{width}-caller", topology.reply.answers);
     peer.queue(&queue, &topology.reply.answers).await;
     let mut answers = peer.consume(&queue).await;
-    let caller = {
-        async {
-            let began = Instant::now();
-            let mut sent = std::collections::VecDeque::new();
-            let mut times = Vec::with_capacity(total);
-            let mut started = 0;
-            while times.len() < total {
-                while started < total && sent.len() < width {
-                    sent.push_back(Instant::now());
-                    peer.execute(&[b'x'; 1024]).await;
-                    started += 1;
-                }
-                answers.recv().await.unwrap();
-                times.push(sent.pop_front().unwrap().elapsed());
+    let caller = async {
+        let measurement = Measurement::begin();
+        let mut sent = VecDeque::new();
+        let mut times = Vec::with_capacity(total);
+        let mut started = 0;
+        while times.len() < total {
+            while started < total && sent.len() < width {
+                sent.push_back(Instant::now());
+                peer.execute(&[b'x'; 1024]).await;
+                started += 1;
             }
-            report(&format!("execute to answer, {width} at once"), times, began.elapsed());
+            answers.recv().await.unwrap();
+            times.push(sent.pop_front().unwrap().elapsed());
         }
+        measurement.end("execute to answer, caller included", width, times);
     };
     let worker = async {
         loop {
@@ -133,33 +162,23 @@ async fn answer_many(uri: &str, topology: &Topology, config: SessionConfig, widt
 async fn load() {
     let Some(uri) = server() else { return };
     let topology = topology();
-    for channels in std::env::var("CHANNELS").unwrap_or_else(|_| "32".to_owned()).split(',') {
-        let config = SessionConfig {
-            publish_channels: channels.parse().unwrap(),
-            ..config(&[&uri], &topology)
-        };
-        println!("--- {channels} channels");
-        let mut session = Session::start(config.clone());
-        let link = session.connected().await;
-        let own = link.reply_queue().to_owned();
-        for (width, total) in [(1, 3000), (8, 10_000), (64, 30_000), (256, 30_000)] {
-            library_alone(&uri, &topology.reply.answers, &own, width, total).await;
-            publish_many(&link, &topology, &own, width, total).await;
-        }
-        let began = Instant::now();
-        for call in 0..1000 {
-            link.bind_call(&format!("call.*.{call}")).await.unwrap();
-        }
-        let bound = began.elapsed() / 1000;
-        let began = Instant::now();
-        for call in 0..1000 {
-            link.unbind_call(&format!("call.*.{call}")).await.unwrap();
-        }
-        println!("bind {bound:?}, unbind {:?}", began.elapsed() / 1000);
-        session.end().await;
-        for width in [1, 8, 64, 256] {
-            answer_many(&uri, &topology, config.clone(), width).await;
-        }
+    let config = config(&[&uri], &topology);
+    let mut session = Session::start(config.clone());
+    let link = session.connected().await;
+    let own = link.reply_queue().to_owned();
+    for (width, total) in [(1, 3000), (8, 10_000), (64, 30_000), (256, 30_000)] {
+        library_alone(&uri, &topology.reply.answers, &own, width, total).await;
+        publish_many(&link, &topology, &own, width, total).await;
+    }
+    let (link, key) = (&link, |n| format!("call.*.{n}%40example%2Ecom"));
+    for (width, total) in [(1, 500), (64, 10_000)] {
+        many("bind", width, total, |n| async move { link.bind_call(&key(n)).await.unwrap() }).await;
+        many("unbind", width, total, |n| async move { link.unbind_call(&key(n)).await.unwrap() })
+            .await;
+    }
+    session.end().await;
+    for width in [1, 8, 64, 256] {
+        answer_many(&uri, &topology, config.clone(), width).await;
     }
     Peer::new(&uri, &topology).await.clean().await;
 }

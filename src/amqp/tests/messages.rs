@@ -99,8 +99,7 @@ async fn a_message_without_taker_is_told_apart_from_those_around_it() {
 async fn a_publisher_that_goes_away_leaves_no_trace_on_the_next_one() {
     let Some(uri) = server() else { return };
     let topology = topology();
-    let config = super::super::SessionConfig { publish_channels: 1, ..config(&[&uri], &topology) };
-    let mut session = Session::start(config);
+    let mut session = Session::start(config(&[&uri], &topology));
     let link = session.connected().await;
     let targeted = &topology.reply.answers;
     let own = link.reply_queue().to_owned();
