@@ -192,14 +192,13 @@ impl Table {
         let told = match answer {
             Err(error) => Err(NotPublished::Failed(error.clone())),
             Ok(Answer::Nack) => Err(NotPublished::Nacked),
-            Ok(Answer::Ack) => match self.returned.verdict(message) {
-                Some(None) => Ok(Published::Routed),
-                Some(Some(reason)) => Ok(Published::Returned { reason }),
-                None => {
+            Ok(Answer::Ack) => {
+                let Some(verdict) = self.returned.verdict(message) else {
                     self.doubting.push(message);
                     return None;
-                }
-            },
+                };
+                Ok(verdict)
+            }
         };
         self.forget(message);
         Some(told)

@@ -1,6 +1,7 @@
 //! One live connection, as the rest of the program sees it.
 
 use std::{
+    hash::{DefaultHasher, Hash, Hasher},
     pin::pin,
     sync::{
         Arc, OnceLock,
@@ -74,7 +75,8 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) blocked: watch::Sender<bool>,
     deliveries: Channel,
-    bindings: Channel,
+    requests: Channel,
+    bindings: Vec<Channel>,
     reply_queue: String,
     call_events: String,
     rejected: RejectedQueue,
@@ -85,7 +87,9 @@ pub(super) struct Inner {
 /// The channels of a session, each for its own purpose: an error closes a channel for all uses.
 pub(super) struct Channels {
     pub(super) deliveries: Channel,
-    pub(super) bindings: Channel,
+    /// For whatever fits no other.
+    pub(super) requests: Channel,
+    pub(super) bindings: Vec<Channel>,
     pub(super) publishing: Channel,
 }
 
@@ -107,6 +111,7 @@ impl Link {
                 clock: Clock::default(),
                 blocked: watch::Sender::new(false),
                 deliveries: channels.deliveries,
+                requests: channels.requests,
                 bindings: channels.bindings,
                 reply_queue: reply_queue.to_owned(),
                 call_events: topology.reply.call_events.clone(),
@@ -173,7 +178,13 @@ impl Link {
         let (queue, exchange) =
             (short("queue name", &inner.reply_queue)?, short("exchange", &inner.call_events)?);
         let options = QueueBindOptions::default();
-        let bind = inner.bindings.queue_bind(queue, exchange, key, options, FieldTable::default());
+        let bind = inner.channel_for(routing_key).queue_bind(
+            queue,
+            exchange,
+            key,
+            options,
+            FieldTable::default(),
+        );
         inner.answered(Step::Serve("call events"), bind).await
     }
 
@@ -183,7 +194,12 @@ impl Link {
         let key = short("routing key", routing_key)?;
         let (queue, exchange) =
             (short("queue name", &inner.reply_queue)?, short("exchange", &inner.call_events)?);
-        let unbind = inner.bindings.queue_unbind(queue, exchange, key, FieldTable::default());
+        let unbind = inner.channel_for(routing_key).queue_unbind(
+            queue,
+            exchange,
+            key,
+            FieldTable::default(),
+        );
         inner.answered(Step::Serve("call events"), unbind).await
     }
 
@@ -281,7 +297,7 @@ impl Inner {
             .with_type(short("message type", kind)?)
             .with_message_id(short("message id", id)?)
             .with_timestamp(self.clock.next());
-        let publish = self.bindings.basic_publish(
+        let publish = self.requests.basic_publish(
             short("exchange", answers)?,
             short("queue name", &self.reply_queue)?,
             BasicPublishOptions::default(),
@@ -295,6 +311,16 @@ impl Inner {
     fn accept(&self, Receipt { session, tag }: Receipt) -> Result<u64, LinkError> {
         self.check()?;
         if session == self.session { Ok(tag) } else { Err(LinkError::OtherSession) }
+    }
+
+    /// The channel for a call's bindings: always the same one, so that binding and unbinding keep
+    /// their order.
+    fn channel_for(&self, routing_key: &str) -> &Channel {
+        let mut hasher = DefaultHasher::new();
+        routing_key.hash(&mut hasher);
+        let channels = self.bindings.len().max(1);
+        let turn = usize::try_from(hasher.finish() % channels as u64).unwrap_or_default();
+        self.bindings.get(turn).unwrap_or(&self.requests)
     }
 
     fn told(&self, result: lapin::Result<()>) -> Result<(), LinkError> {

@@ -12,6 +12,7 @@ mod consume;
 mod delivery;
 mod link;
 mod outgoing;
+mod prepare;
 mod publish;
 mod reason;
 mod returned;

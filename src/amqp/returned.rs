@@ -14,6 +14,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::Published;
+
 /// How it stands with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -68,20 +70,18 @@ impl Returned {
         self.unanswered.is_empty()
     }
 
-    /// What became of an answered message: `Some(Some(reason))` if it was returned, `Some(None)`
-    /// if it was routed, `None` if that is not known yet. A verdict is given once.
-    pub(super) fn verdict(&mut self, message: u64) -> Option<Option<String>> {
+    /// What became of an answered message; nothing while that is not known. To be asked until it
+    /// is, and not again.
+    pub(super) fn verdict(&mut self, message: u64) -> Option<Published> {
         if let Some(reason) = self.reasons.remove(&message) {
             self.in_doubt.remove(&message);
-            return Some(Some(reason));
+            return Some(Published::Returned { reason });
         }
-        if !self.in_doubt.contains(&message) {
-            return Some(None);
+        if self.in_doubt.contains(&message) && !self.is_settled() {
+            return None;
         }
-        self.is_settled().then(|| {
-            self.in_doubt.remove(&message);
-            None
-        })
+        self.in_doubt.remove(&message);
+        Some(Published::Routed)
     }
 
     /// Nobody asks for this message's verdict any more.
@@ -109,8 +109,11 @@ mod tests {
         assert!(!returned.is_settled());
         returned.answered(2, None, open);
         assert!(returned.is_settled());
-        assert_eq!(returned.verdict(1), Some(None));
-        assert_eq!(returned.verdict(2), Some(Some("312 NO_ROUTE".into())));
+        assert_eq!(returned.verdict(1), Some(Published::Routed));
+        assert_eq!(
+            returned.verdict(2),
+            Some(Published::Returned { reason: "312 NO_ROUTE".into() })
+        );
         assert!(returned.reasons.is_empty() && returned.in_doubt.is_empty());
     }
 
@@ -129,7 +132,7 @@ mod tests {
             |returned: &mut Returned, waiting: &mut Vec<u64>, told: &mut HashMap<u64, bool>| {
                 waiting.retain(|message| {
                     returned.verdict(*message).is_none_or(|verdict| {
-                        told.insert(*message, verdict.is_some());
+                        told.insert(*message, verdict != Published::Routed);
                         false
                     })
                 });

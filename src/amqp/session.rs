@@ -1,29 +1,24 @@
 //! One session: from the connection to its end.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use lapin::{
-    Channel, Connection, Consumer, ErrorKind,
-    options::{
-        BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions,
-        QueueBindOptions,
-    },
+    Channel, Consumer,
+    options::{BasicCancelOptions, BasicConsumeOptions},
     types::{FieldTable, ShortString},
 };
 use tokio::{
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Binding, Broker, Delivery, EndReason, Exchange, Link, QueueKind, SessionConfig, SessionState,
-    Stop,
+    Broker, Delivery, EndReason, Link, QueueKind, SessionConfig, SessionState, Stop,
     connect::{self, Opened},
     consume::{Forward, events},
-    link::Channels,
+    prepare::{Ask, Ready, prepare},
     reason::Step,
-    topology::{exchange_options, private_queue_options, shared_queue_options, table},
     watchdog::{Act, Limits, PROBE, Pulse, Watchdog},
 };
 
@@ -57,13 +52,6 @@ pub(super) struct Surroundings<'a> {
     pub(super) look_every: Duration,
 }
 
-/// A session that is ready to consume.
-struct Ready {
-    deliveries: Channel,
-    reply_queue: String,
-    link: Link,
-}
-
 /// Runs one session to its end; also says how long it was up.
 pub(super) async fn run(around: &Surroundings<'_>, broker: &Broker) -> (EndReason, Duration) {
     let config = around.config;
@@ -88,133 +76,6 @@ pub(super) async fn run(around: &Surroundings<'_>, broker: &Broker) -> (EndReaso
     );
     opened.close(alive, config.timing.close).await;
     (reason, up)
-}
-
-/// Asks the broker for something; the answer must come in time.
-struct Ask<'a> {
-    broker: &'a Broker,
-    limit: Duration,
-}
-
-impl Ask<'_> {
-    async fn answer<T>(
-        &self,
-        step: Step,
-        request: impl Future<Output = lapin::Result<T>>,
-    ) -> Result<T, EndReason> {
-        match timeout(self.limit, request).await {
-            Ok(answer) => answer.map_err(|error| step.reason(self.broker, &error)),
-            Err(_) => Err(step.unanswered(self.broker, self.limit)),
-        }
-    }
-}
-
-/// Declares and binds everything and opens the channels.
-async fn prepare(
-    config: &SessionConfig,
-    broker: &Broker,
-    connection: &Connection,
-) -> Result<Ready, EndReason> {
-    let ask = Ask { broker, limit: config.timing.request };
-    let topology = &config.topology;
-    for exchange in &topology.exchanges {
-        declare_exchange(&ask, connection, exchange).await?;
-    }
-    let bindings = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
-    let shared = topology.work.iter().map(|work| (&work.name, work.durable, &work.arguments));
-    let rejected = &topology.rejected;
-    for (name, durable, arguments) in shared.chain([(&rejected.name, true, &rejected.arguments)]) {
-        let declare = bindings.queue_declare(
-            name.as_str().into(),
-            shared_queue_options(durable),
-            table(arguments),
-        );
-        ask.answer(Step::DeclareQueue(name.clone()), declare).await?;
-    }
-    let reply = &topology.reply;
-    let reply_queue = reply.new_name(&config.node);
-    let declare = bindings.queue_declare(
-        reply_queue.as_str().into(),
-        private_queue_options(),
-        table(&reply.arguments),
-    );
-    ask.answer(Step::DeclareQueue(reply_queue.clone()), declare).await?;
-
-    let by_name = |exchange: &str, queue: &str| Binding {
-        exchange: exchange.to_owned(),
-        routing_key: queue.to_owned(),
-    };
-    bind(&ask, &bindings, &rejected.name, &by_name(&rejected.exchange, &rejected.name)).await?;
-    bind(&ask, &bindings, &reply_queue, &by_name(&reply.answers, &reply_queue)).await?;
-    for binding in &reply.bindings {
-        bind(&ask, &bindings, &reply_queue, binding).await?;
-    }
-    for work in &topology.work {
-        for binding in &work.bindings {
-            bind(&ask, &bindings, &work.name, binding).await?;
-        }
-    }
-
-    let deliveries = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
-    let qos = deliveries.basic_qos(config.prefetch, BasicQosOptions::default());
-    ask.answer(Step::OpenChannel, qos).await?;
-    let publishing = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
-    let confirm = publishing.confirm_select(ConfirmSelectOptions::default());
-    ask.answer(Step::OpenChannel, confirm).await?;
-    let channels = Channels { deliveries: deliveries.clone(), bindings, publishing };
-    let link = Link::new(broker, topology, &reply_queue, channels, config.timing.request);
-    Ok(Ready { deliveries, reply_queue, link })
-}
-
-/// Uses the exchange as it is, and declares it where KAZOO has not yet done so: looking needs no
-/// permission to configure KAZOO's exchanges. A missing one closes the channel that asked.
-async fn declare_exchange(
-    ask: &Ask<'_>,
-    connection: &Connection,
-    exchange: &Exchange,
-) -> Result<(), EndReason> {
-    let step = || Step::DeclareExchange(exchange.name.clone());
-    for passive in [true, false] {
-        let channel = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
-        let declare = channel.exchange_declare(
-            exchange.name.as_str().into(),
-            exchange.kind.lapin(),
-            exchange_options(passive),
-            FieldTable::default(),
-        );
-        match timeout(ask.limit, declare).await {
-            Ok(Ok(())) => {
-                ask.answer(Step::OpenChannel, channel.close(200, "OK".into())).await?;
-                return Ok(());
-            }
-            Ok(Err(error)) if passive && is_not_found(&error) => {}
-            Ok(Err(error)) => return Err(step().reason(ask.broker, &error)),
-            Err(_) => return Err(step().unanswered(ask.broker, ask.limit)),
-        }
-    }
-    Ok(())
-}
-
-fn is_not_found(error: &lapin::Error) -> bool {
-    const NOT_FOUND: u16 = 404;
-    matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == NOT_FOUND)
-}
-
-async fn bind(
-    ask: &Ask<'_>,
-    channel: &Channel,
-    queue: &str,
-    binding: &Binding,
-) -> Result<(), EndReason> {
-    let step = Step::Bind { queue: queue.to_owned(), exchange: binding.exchange.clone() };
-    let bind = channel.queue_bind(
-        queue.into(),
-        binding.exchange.as_str().into(),
-        binding.routing_key.as_str().into(),
-        QueueBindOptions::default(),
-        FieldTable::default(),
-    );
-    ask.answer(step, bind).await
 }
 
 /// Consumes until something ends the session.

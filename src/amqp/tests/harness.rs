@@ -54,7 +54,7 @@ pub(super) enum Event {
     Work(Delivery),
     Reply(Delivery),
     Disconnected(EndReason),
-    Blocked(Option<String>),
+    Blocked(bool),
 }
 
 struct Recorder(mpsc::UnboundedSender<Event>);
@@ -73,7 +73,7 @@ impl Handler for Recorder {
         self.0.send(Event::Disconnected(reason.clone())).ok();
     }
     fn blocked(&self, reason: Option<&str>) {
-        self.0.send(Event::Blocked(reason.map(str::to_owned))).ok();
+        self.0.send(Event::Blocked(reason.is_some())).ok();
     }
 }
 

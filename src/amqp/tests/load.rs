@@ -13,7 +13,7 @@ use lapin::{
 };
 
 use super::{
-    super::{Link, Outgoing, Published, SessionConfig, Topology},
+    super::{Link, Outgoing, Published, SessionConfig, Timing, Topology},
     harness::{Event, Peer, Session, config, server, topology},
 };
 
@@ -68,7 +68,7 @@ async fn many<F: Future<Output = ()>>(
     one: impl Fn(usize) -> F,
 ) {
     let measurement = Measurement::begin();
-    let timed = |n| {
+    let start = |n| {
         let began = Instant::now();
         let one = one(n);
         async move {
@@ -76,13 +76,13 @@ async fn many<F: Future<Output = ()>>(
             began.elapsed()
         }
     };
-    let mut running: FuturesUnordered<_> = (0..width).map(timed).collect();
+    let mut running: FuturesUnordered<_> = (0..width).map(start).collect();
     let mut times = Vec::with_capacity(total);
     let mut started = width;
     while let Some(time) = running.next().await {
         times.push(time);
         if started < total {
-            running.push(timed(started));
+            running.push(start(started));
             started += 1;
         }
     }
@@ -162,7 +162,7 @@ async fn answer_many(uri: &str, topology: &Topology, config: SessionConfig, widt
 async fn load() {
     let Some(uri) = server() else { return };
     let topology = topology();
-    let config = config(&[&uri], &topology);
+    let config = SessionConfig { timing: Timing::default(), ..config(&[&uri], &topology) };
     let mut session = Session::start(config.clone());
     let link = session.connected().await;
     let own = link.reply_queue().to_owned();
