@@ -1,0 +1,49 @@
+//! The worker on the wire: a real RabbitMQ, a CouchDB server, the real binary.
+//!
+//! The other side is played by a model of KAZOO (`executor`, `native`, `line`), which is itself
+//! held to what was recorded on a living KAZOO. `cargo test --test wire -- PART` runs the tests with
+//! PART in their name. See `servers` for where the servers come from.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+mod account;
+mod check;
+mod couch;
+mod events;
+mod executor;
+mod harness;
+mod kazoo;
+mod line;
+mod native;
+mod replay;
+mod servers;
+mod term;
+mod transcript;
+mod worker;
+
+mod model;
+mod scenarios;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // More than one crate of the test's could bring the cryptography; none is needed.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            println!("wire: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let modules =
+        [("model", model::TESTS), ("scenarios", scenarios::TESTS)];
+    match runtime.block_on(harness::run(&modules)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("wire: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
