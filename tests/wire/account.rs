@@ -37,7 +37,14 @@ impl Account {
     /// The same account where every `dynamic_cid` node is a remote one.
     pub(crate) fn all_remote(&self) -> Self {
         let mut account = self.clone();
-        account.documents.iter_mut().for_each(make_remote);
+        account.documents.iter_mut().for_each(|document| set_remote(document, true));
+        account
+    }
+
+    /// The same account where every `dynamic_cid` node is KAZOO's own affair.
+    pub(crate) fn all_local(&self) -> Self {
+        let mut account = self.clone();
+        account.documents.iter_mut().for_each(|document| set_remote(document, false));
         account
     }
 
@@ -68,10 +75,7 @@ impl Account {
             Preset::Kazoo => "kazoo",
             Preset::Recommended => "recommended",
         };
-        self.with_configuration(
-            "callflow.dynamic_cid",
-            &json!({"worker": {"preset": preset}}),
-        )
+        self.with_configuration("callflow.dynamic_cid", &json!({"worker": {"preset": preset}}))
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -90,6 +94,11 @@ impl Account {
         found.filter(|document| document["pvt_deleted"] != true)
     }
 
+    /// The data of the node at the root of a callflow.
+    pub(crate) fn data_of(&self, callflow: &str) -> Value {
+        self.document(callflow).map(|document| document["flow"]["data"].clone()).unwrap_or_default()
+    }
+
     fn callflows(&self) -> impl Iterator<Item = &Value> {
         let mut callflows: Vec<_> = self
             .documents
@@ -102,16 +111,14 @@ impl Account {
 
     /// `cf_flow:lookup/2`: by number, by the pattern with the longest capture, `no_match`.
     pub(crate) fn lookup(&self, number: &str) -> Option<Found<'_>> {
-        let plain = |document| Found {
-            document,
-            capture_group: None,
-            capture_groups: Object::new(),
-        };
+        let plain =
+            |document| Found { document, capture_group: None, capture_groups: Object::new() };
         if let Some(document) = self.callflows().find(|document| has_number(document, number)) {
             return Some(plain(document));
         }
         let matched = self.callflows().filter_map(|document| matched(document, number));
-        if let Some(found) = matched.max_by_key(|found| found.capture_group.as_deref().map(str::len))
+        if let Some(found) =
+            matched.max_by_key(|found| found.capture_group.as_deref().map(str::len))
         {
             return Some(found);
         }
@@ -164,11 +171,22 @@ impl Account {
     }
 
     /// The call as callflow has it when it starts the flow.
-    ///
+    pub(crate) fn call(&self, transcript: &Transcript) -> Result<Object> {
+        self.call_of(transcript.route_request()?, transcript.route_win()?)
+    }
+
+    /// The same caller dials another number.
+    pub(crate) fn call_to(&self, transcript: &Transcript, number: &str) -> Result<Object> {
+        let mut asked = transcript.route_request()?.clone();
+        for key in ["Request", "To"] {
+            asked.insert(key.to_owned(), format!("{number}@kzref.example.com").into());
+        }
+        self.call_of(&asked, transcript.route_win()?)
+    }
+
     /// Source: `kapps_call.erl` (`from_route_req`, `from_route_win`), `cf_route_req.erl`,
     /// `cf_remote_action.erl` (`call_to_jobj`).
-    pub(crate) fn call(&self, transcript: &Transcript) -> Result<Object> {
-        let (asked, won) = (transcript.route_request()?, transcript.route_win()?);
+    fn call_of(&self, asked: &Object, won: &Object) -> Result<Object> {
         let variables = won["Custom-Channel-Vars"].as_object().context("no channel variables")?;
         let text = |key: &str| asked.get(key).and_then(Value::as_str).unwrap_or_default();
         let user = |key: &str| text(key).split('@').next().unwrap_or_default();
@@ -284,15 +302,15 @@ fn matched<'a>(document: &'a Value, number: &str) -> Option<Found<'a>> {
     found.max_by_key(|found| found.capture_group.as_deref().map(str::len))
 }
 
-fn make_remote(value: &mut Value) {
+fn set_remote(value: &mut Value, remote: bool) {
     match value {
         Value::Object(members) => {
             if members.get("module").is_some_and(|module| module == "dynamic_cid") {
-                members.insert("remote_execution".to_owned(), true.into());
+                members.insert("remote_execution".to_owned(), remote.into());
             }
-            members.values_mut().for_each(make_remote);
+            members.values_mut().for_each(|member| set_remote(member, remote));
         }
-        Value::Array(items) => items.iter_mut().for_each(make_remote),
+        Value::Array(items) => items.iter_mut().for_each(|item| set_remote(item, remote)),
         _ => {}
     }
 }

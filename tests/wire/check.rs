@@ -41,7 +41,12 @@ impl Checker {
     }
 
     /// Checks one message; `call_ids` are those the call may have at this moment.
-    pub(crate) fn message(&mut self, received: &Received, expected: &Expected, call_ids: &[String]) {
+    pub(crate) fn message(
+        &mut self,
+        received: &Received,
+        expected: &Expected,
+        call_ids: &[String],
+    ) {
         let mut problems = Vec::new();
         let mut must = |fine: bool, problem: String| {
             if !fine {
@@ -59,7 +64,8 @@ impl Checker {
             received.timestamp.is_some_and(|timestamp| timestamp > EARLIEST),
             format!("timestamp {:?}", received.timestamp),
         );
-        for header in ["App-Name", "App-Version", "Event-Category", "Event-Name", "Msg-ID", "Node"] {
+        for header in ["App-Name", "App-Version", "Event-Category", "Event-Name", "Msg-ID", "Node"]
+        {
             must(!text(header).is_empty(), format!("no {header}"));
         }
         must(
@@ -102,16 +108,23 @@ impl Checker {
             _ => must(false, "KAZOO does not know this message here".to_owned()),
         }
         let about = format!("{}/{} {}", kind.0, kind.1, text("Application-Name"));
-        self.problems.extend(problems.into_iter().map(|problem| {
-            format!("{about}: {problem}\n    in {body}")
-        }));
+        self.problems.extend(
+            problems.into_iter().map(|problem| format!("{about}: {problem}\n    in {body}")),
+        );
+    }
+
+    /// Another worker serves the same execute from its beginning.
+    pub(crate) fn begins_anew(&mut self) {
+        self.accepted = 0;
+        self.commands = 0;
     }
 
     fn command(&mut self, command: &Value) -> Vec<String> {
         let mut problems = Vec::new();
         match command.get("Insert-At") {
             None => {}
-            Some(Value::String(at)) if matches!(at.as_str(), "tail" | "head" | "now" | "flush") => {}
+            Some(Value::String(at)) if matches!(at.as_str(), "tail" | "head" | "now" | "flush") => {
+            }
             Some(other) => problems.push(format!("Insert-At {other} crashes the call control")),
         }
         if let Some(id) = command["Msg-ID"].as_str()

@@ -14,6 +14,8 @@ pub(crate) struct Cue {
     pub(crate) event: Value,
     /// To the worker's own queue instead of the events of the call.
     pub(crate) targeted: bool,
+    /// The call goes on under the id the event names.
+    pub(crate) moves_the_call: bool,
 }
 
 /// Stands for the call's present id.
@@ -26,7 +28,7 @@ pub(crate) fn noop(command: usize) -> String {
 
 impl Cue {
     pub(crate) fn at_once(after: usize, event: Value) -> Self {
-        Self { after, delay: Duration::ZERO, event, targeted: false }
+        Self { after, delay: Duration::ZERO, event, targeted: false, moves_the_call: false }
     }
 
     pub(crate) fn later(after: usize, milliseconds: u64, event: Value) -> Self {
@@ -98,7 +100,7 @@ pub(crate) fn encode(text: &str) -> String {
                 encoded.push(byte.into());
             }
             b' ' => encoded.push('+'),
-            other => encoded.push_str(&format!("%{other:02X}")),
+            other => encoded.extend(format!("%{other:02X}").chars()),
         }
     }
     encoded
@@ -110,8 +112,7 @@ pub(crate) fn fill_in(value: &Value, replace: &impl Fn(&str) -> String) -> Value
         Value::String(text) => Value::String(replace(text)),
         Value::Array(items) => items.iter().map(|item| fill_in(item, replace)).collect(),
         Value::Object(members) => {
-            let filled =
-                members.iter().map(|(key, value)| (key.clone(), fill_in(value, replace)));
+            let filled = members.iter().map(|(key, value)| (key.clone(), fill_in(value, replace)));
             Value::Object(filled.collect::<Object>())
         }
         other => other.clone(),

@@ -126,7 +126,9 @@ pub(crate) async fn run(modules: &[(&str, &[Test])]) -> Result<bool> {
         .filter(|(name, _)| wanted(name))
         .collect();
     if arguments.iter().any(|argument| argument == "--list") {
-        tests.iter().for_each(|(name, _)| println!("{name}: test"));
+        for (name, _) in &tests {
+            println!("{name}: test");
+        }
         return Ok(true);
     }
     if tests.is_empty() {
@@ -150,8 +152,8 @@ pub(crate) async fn run(modules: &[(&str, &[Test])]) -> Result<bool> {
             }
         }
     }
-    println!("wire: {}", world.closing_line());
-    println!("wire: {} passed, {} failed {failed:?}", tests.len() - failed.len(), failed.len());
+    println!("on the wire: {}", world.closing_line());
+    println!("{} passed, {} failed", tests.len() - failed.len(), failed.len());
     let passed = failed.is_empty();
     world.servers.down().await;
     Ok(passed)
@@ -166,9 +168,9 @@ async fn one(world: &World, test: &Test) -> Result<()> {
     match tokio::time::timeout(LONGEST, run).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(anyhow!("panicked: {}", text.unwrap_or("without a word")))
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(anyhow!("panicked: {}", said.unwrap_or("without a word")))
         }
         Err(_) => Err(anyhow!("not over after {LONGEST:?}")),
     }

@@ -29,7 +29,6 @@ const GREGORIAN_EPOCH_MICROS: u64 = 62_167_219_200_000_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     pub(crate) exchange: String,
-    pub(crate) routing_key: String,
     pub(crate) content_type: Option<String>,
     /// Whether there is a content encoding.
     pub(crate) encoded: bool,
@@ -46,7 +45,6 @@ impl Received {
         let properties = &delivery.properties;
         Self {
             exchange: delivery.exchange.to_string(),
-            routing_key: delivery.routing_key.to_string(),
             content_type: properties.content_type().as_ref().map(ToString::to_string),
             encoded: properties.content_encoding().is_some(),
             timestamp: *properties.timestamp(),

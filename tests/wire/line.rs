@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use kazoo_dynamic_cid::json::Object;
 use lapin::Channel;
 use serde_json::{Value, json};
@@ -233,8 +233,9 @@ impl Line {
             }
             text
         });
-        if let Some(next) = event["Replaced-By"].as_str() {
-            self.call_ids.push(next.to_owned());
+        if cue.moves_the_call {
+            let next = event["Replaced-By"].as_str().or(event["Connecting-Leg-B-UUID"].as_str());
+            self.call_ids.extend(next.map(str::to_owned));
         }
         match &self.worker_queue {
             Some(queue) if cue.targeted => {
@@ -243,6 +244,21 @@ impl Line {
             }
             _ => kazoo::event_on(&self.channel, &event).await,
         }
+    }
+
+    /// Another worker takes over: it begins anew.
+    pub(crate) fn begins_anew(&mut self) {
+        self.checker.begins_anew();
+    }
+
+    /// The worker's own queue.
+    pub(crate) fn worker_queue(&self) -> Result<String> {
+        self.worker_queue.clone().context("the worker has not spoken yet")
+    }
+
+    /// Ends the line without waiting for what may still come.
+    pub(crate) async fn let_go(self) {
+        self.channel.close(200, "OK".into()).await.ok();
     }
 
     /// Ends the line; an error where anything the worker sent was wrong, or came too late.

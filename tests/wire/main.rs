@@ -21,8 +21,16 @@ mod term;
 mod transcript;
 mod worker;
 
+mod bad_input;
+mod faults;
+mod figures;
+mod layouts;
 mod model;
+mod moves;
+mod relay;
+mod remote;
 mod scenarios;
+mod scene;
 
 use std::process::ExitCode;
 
@@ -36,8 +44,16 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let modules =
-        [("model", model::TESTS), ("scenarios", scenarios::TESTS)];
+    let modules = [
+        ("model", model::TESTS),
+        ("scenarios", scenarios::TESTS),
+        ("remote", remote::TESTS),
+        ("layouts", layouts::TESTS),
+        ("moves", moves::TESTS),
+        ("bad_input", bad_input::TESTS),
+        ("faults", faults::TESTS),
+        ("figures", figures::TESTS),
+    ];
     match runtime.block_on(harness::run(&modules)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -2,19 +2,34 @@
 
 use anyhow::{Context as _, Result, ensure};
 use kazoo_dynamic_cid::json::Object;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::executor::{Executor, Pause};
 use crate::harness::{World, tests};
 use crate::replay::{self, Course};
 use crate::term::Told;
-use crate::transcript::{self, Transcript};
+use crate::transcript::{self, Offnet, Seen, Transcript};
 
 tests![
+    the_summaries_say_what_the_messages_say,
     the_calls_we_build_are_those_kazoo_had,
     the_model_goes_on_from_each_recorded_answer_as_kazoo_did,
     the_models_own_module_does_what_kazoos_did,
 ];
+
+/// The summaries were written by the recording side; everything else here reads the messages.
+async fn the_summaries_say_what_the_messages_say(world: &World) -> Result<()> {
+    for transcript in &world.transcripts {
+        let summary = &transcript.summary;
+        let probes = summary["probe"].as_array().into_iter().flatten();
+        let probes: Vec<_> = probes.filter_map(Value::as_object).map(Seen::of).collect();
+        ensure!(probes == transcript.probes(), "{}", transcript.name);
+        let dialled = |offnet: &Offnet| json!(offnet.to_did);
+        let last = transcript.offnets().last().map_or(Value::Null, dialled);
+        ensure!(last == summary["offnet"]["To-DID"], "{}", transcript.name);
+    }
+    Ok(())
+}
 
 /// What the action, and the nodes after it, change in a call.
 const CHANGED: [&str; 9] = [
@@ -57,9 +72,8 @@ fn without(call: &Object, keys: &[&str]) -> Object {
 fn difference(transcript: &Transcript, recorded: &Object, built: &Object) -> String {
     let keys = recorded.keys().chain(built.keys());
     let differing = keys.filter(|key| recorded.get(*key) != built.get(*key));
-    let lines = differing.map(|key| {
-        format!("{key}: KAZOO {:?}, here {:?}", recorded.get(key), built.get(key))
-    });
+    let lines = differing
+        .map(|key| format!("{key}: KAZOO {:?}, here {:?}", recorded.get(key), built.get(key)));
     format!("{}: {}", transcript.name, lines.collect::<Vec<_>>().join("\n"))
 }
 

@@ -27,9 +27,8 @@ pub(crate) fn run(account: &Account, call: &Call, data: Object) -> Result<Native
     let settings = account.settings();
     let job = Job::new(data, call, &settings);
     let (mode, context) = (job.mode(), account.context(&job));
-    let run = simulation::run(job, context, Script::default(), |question| {
-        route(account, call, question)
-    });
+    let run =
+        simulation::run(job, context, Script::default(), |question| route(account, call, question));
     let run = run.map_err(|stuck| stuck.to_string())?;
     let (mut stored, mut pending) = (call.clone(), call.clone());
     let (mut dynamic_cid, mut pending_cid) = (None, None);

@@ -120,13 +120,13 @@ pub(crate) fn recorded(transcript: &Transcript) -> Course {
 pub(crate) fn differences(expected: &Course, came: &Course) -> Vec<String> {
     let mut differences = Vec::new();
     let (one, other) = (&expected.commands, &came.commands);
-    if one.iter().map(without_ids).ne(other.iter().map(without_ids)) {
+    if one != other {
         let mut text = "commands differ:".to_owned();
         for position in 0..one.len().max(other.len()) {
             let words = |commands: &[Value]| {
                 commands.get(position).map_or("-".to_owned(), transcript::in_words)
             };
-            let same = one.get(position).map(without_ids) == other.get(position).map(without_ids);
+            let same = one.get(position) == other.get(position);
             // Writing into a text cannot fail.
             write!(
                 text,
@@ -147,10 +147,8 @@ pub(crate) fn differences(expected: &Course, came: &Course) -> Vec<String> {
             differences.push(format!("{what}: with KAZOO {one}, here {other}"));
         }
     }
+    if !differences.is_empty() && !came.trace.is_empty() {
+        differences.push(format!("here ran: {}", came.trace.join(", ")));
+    }
     differences
-}
-
-/// The ids of noops are everybody's own.
-fn without_ids(command: &Value) -> Value {
-    transcript::bare(command)
 }

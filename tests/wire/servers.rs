@@ -150,9 +150,8 @@ impl Script {
             let local = uri.contains("127.0.0.1") || uri.contains("localhost");
             let mut lines = said.lines();
             local
-                && lines.any(|line| {
-                    line.starts_with(server) && line.contains(&format!("port {port},"))
-                })
+                && lines
+                    .any(|line| line.starts_with(server) && line.contains(&format!("port {port},")))
         };
         (is_its("broker:", amqp) && is_its("couchdb:", couchdb)).then_some(script)
     }

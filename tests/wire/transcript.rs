@@ -148,20 +148,16 @@ impl Transcript {
 
     /// The answers the recording side gave to `dynamic_cid`, with the `Msg-ID` right or wrong.
     pub(crate) fn answers(&self) -> Vec<&str> {
-        let Some(action) = self.kazoos("action.execute").find(|execute| {
-            execute["Call"]["Key-Value-Store"]["remote-action"] == "dynamic_cid"
-        }) else {
+        let Some(action) = self
+            .kazoos("action.execute")
+            .find(|execute| execute["Call"]["Key-Value-Store"]["remote-action"] == "dynamic_cid")
+        else {
             return Vec::new();
         };
         let answers = self.messages.iter().map(|message| &message.payload).filter(|payload| {
             payload["Event-Name"] == "action.result" && payload["Msg-ID"] == action["Msg-ID"]
         });
         answers.filter_map(|payload| payload["Result"].as_str()).collect()
-    }
-
-    /// Whether the caller hung up by himself.
-    pub(crate) fn caller_hung_up(&self) -> bool {
-        self.messages.iter().any(|message| message.payload["Hangup-Cause"] == "ORIGINATOR_CANCEL")
     }
 
     /// What the switch reported, and after which of KAZOO's commands.
@@ -184,8 +180,8 @@ impl Transcript {
                 });
                 noops.extend(ids.map(|id| (id.to_owned(), events::noop(commands))));
             }
-            let is_event = payload["Event-Category"] == "call_event"
-                || payload["Event-Category"] == "error";
+            let is_event =
+                payload["Event-Category"] == "call_event" || payload["Event-Category"] == "error";
             if message.from_kazoo || !is_event {
                 continue;
             }
@@ -196,7 +192,7 @@ impl Transcript {
                 })
             });
             let delay = message.at.saturating_sub(anchor);
-            cues.push(Cue { after: commands, delay, event, targeted: false });
+            cues.push(Cue { delay, ..Cue::at_once(commands, event) });
         }
         cues
     }
