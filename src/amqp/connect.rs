@@ -21,8 +21,8 @@ use super::{Broker, EndReason, SessionConfig, reason::Step};
 const FRAME_MAX: u32 = 32 * 1024;
 
 /// An open connection and the means to end it even when the other side has fallen silent.
-pub(super) struct Opened {
-    pub(super) connection: Connection,
+pub(crate) struct Opened {
+    pub(crate) connection: Connection,
     socket: Socket,
 }
 
@@ -47,7 +47,7 @@ impl Socket {
 
 /// Connects to a broker: TCP, TLS where the URI says so, and AMQP's greeting. The library's own
 /// recovery stays off; the session is rebuilt as a whole.
-pub(super) async fn open(config: &SessionConfig, broker: &Broker) -> Result<Opened, EndReason> {
+pub(crate) async fn open(config: &SessionConfig, broker: &Broker) -> Result<Opened, EndReason> {
     let runtime =
         lapin::runtime::default_runtime().map_err(|error| Step::Connect.reason(broker, &error))?;
     let mut uri = broker.uri().clone();
@@ -99,7 +99,7 @@ pub(super) async fn open(config: &SessionConfig, broker: &Broker) -> Result<Open
 impl Opened {
     /// Closes the connection and waits for the library's thread, which must not outlive the
     /// runtime. `alive` is false when the broker does not answer any more.
-    pub(super) async fn close(self, alive: bool, limit: Duration) {
+    pub(crate) async fn close(self, alive: bool, limit: Duration) {
         let Self { connection, socket } = self;
         let closed =
             alive && matches!(timeout(limit, connection.close(200, "OK".into())).await, Ok(Ok(())));

@@ -93,7 +93,7 @@ impl EndReason {
 
 /// What was being done when an error came up; decides what the error means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Connect,
     DeclareExchange(String),
     DeclareQueue(String),
@@ -123,7 +123,7 @@ impl Step {
     }
 
     /// Makes a reason of an error of the client library.
-    pub(super) fn reason(&self, broker: &Broker, error: &lapin::Error) -> EndReason {
+    pub(crate) fn reason(&self, broker: &Broker, error: &lapin::Error) -> EndReason {
         let reason = error.to_string();
         let ErrorKind::ProtocolError(protocol) = error.kind() else {
             return match (self, error.kind()) {
@@ -154,7 +154,7 @@ impl Step {
         }
     }
 
-    pub(super) fn unanswered(&self, broker: &Broker, after: Duration) -> EndReason {
+    pub(crate) fn unanswered(&self, broker: &Broker, after: Duration) -> EndReason {
         match self {
             Self::Connect => EndReason::ConnectFailed {
                 broker: broker.to_string(),
