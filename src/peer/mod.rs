@@ -3,20 +3,27 @@
 //! A [`Scenario`] is a call as KAZOO knows it when it reaches the node.
 
 mod check;
+mod company;
+mod drive;
 mod entry;
 mod events;
 #[cfg(test)]
 mod fixtures;
 mod ids;
+mod link;
 mod path;
 mod received;
 mod scenario;
 mod switch;
+mod wire;
 
 pub use check::Checker;
+pub use company::{Company, LISTENING, OtherNode, Workers};
+pub use drive::{Driven, End, Exchanged, Party, Play, drive};
 pub use entry::{EntryError, Placing, native_scenario, scenario};
 pub use events::{ChannelState, Events};
 pub use ids::CallIds;
+pub use link::{Arrival, CallLink, Peer, PeerError, Taken};
 pub use received::{Kind, Received};
 pub use scenario::{Account, Caller, CallerId, Callflow, Endpoint, MODULE, Node, Scenario};
 pub use switch::{Pace, Report, Switch};

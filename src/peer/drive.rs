@@ -1,0 +1,258 @@
+//! One call from the execute to its end.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep_until;
+
+use super::check::Checker;
+use super::events::{ChannelState, Events};
+use super::link::{Arrival, CallLink, PeerError, Taken};
+use super::received::{Kind, Received};
+use super::scenario::Scenario;
+use super::switch::{Pace, Report, Switch};
+use super::wire::unix_micros;
+use crate::json::Object;
+use crate::kapi::Message;
+
+/// How a call is played.
+#[derive(Debug, Clone, Copy)]
+pub struct Play<'a> {
+    /// How long things take.
+    pub pace: Pace,
+    /// What the caller presses when asked.
+    pub keys: &'a str,
+    /// When the caller gives up and hangs up, from the execute on.
+    pub patience: Duration,
+    /// How long to go on listening after the answer, for what must not come then.
+    pub linger: Duration,
+    /// Checks what the worker sends; without one nothing is checked, which is faster.
+    pub checker: Option<&'a Checker>,
+}
+
+/// Who sends or gets a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Party {
+    /// The executor of the callflow.
+    Callflow,
+    /// The call's control process and media server.
+    Switch,
+    /// The worker.
+    Worker,
+}
+
+/// A message that was sent or has arrived.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exchanged {
+    /// When, from the execute on.
+    pub at: Duration,
+    /// Who sent it.
+    pub from: Party,
+    /// Who gets it.
+    pub to: Party,
+    /// The exchange.
+    pub exchange: String,
+    /// The routing key.
+    pub routing_key: String,
+    /// The process it is for.
+    pub deliver_to_pid: Option<String>,
+    /// The payload.
+    pub body: Object,
+    /// What is wrong with it, a sentence each.
+    pub faults: Vec<String>,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum End {
+    /// The worker gave the call back.
+    Answered {
+        /// When the answer arrived.
+        at: Duration,
+        /// The `action.result`.
+        result: Object,
+    },
+    /// The worker had the call hung up and gave no answer before.
+    HungUp {
+        /// When.
+        at: Duration,
+        /// The cause.
+        cause: String,
+    },
+    /// No queue took the execute: nobody works here. The broker's words.
+    Returned(String),
+    /// The caller gave up.
+    Unanswered,
+}
+
+/// A call that is over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Driven {
+    /// How it ended.
+    pub end: End,
+    /// When the worker said that it had taken the call.
+    pub accepted_at: Option<Duration>,
+    /// Keys that the caller had no occasion to press.
+    pub keys_left: usize,
+}
+
+/// Hands a call over and plays KAZOO's side until it is over. `observe` is told each message.
+pub async fn drive(
+    link: &mut CallLink,
+    scenario: &Scenario,
+    play: Play<'_>,
+    observe: impl FnMut(Exchanged),
+) -> Result<Driven, PeerError> {
+    let ids = link.ids().clone();
+    let switch = Switch::new(ids.call_id.clone(), play.pace, play.keys);
+    let execute = scenario.execute(&ids);
+    let started = Instant::now();
+    let mut drive = Drive {
+        scenario,
+        play,
+        started,
+        switch,
+        accepted_at: None,
+        end: None,
+        until: play.patience,
+        observe,
+    };
+    drive.sent(Party::Callflow, Duration::ZERO, &execute);
+    if let Taken::Returned(words) = link.hand_over(&execute).await? {
+        return Ok(drive.over(End::Returned(words)));
+    }
+    loop {
+        let now = started.elapsed();
+        drive.switch.advance(now);
+        drive.tell(link, now).await?;
+        if now >= drive.until {
+            if drive.end.is_some() {
+                let end = drive.end.take().unwrap_or(End::Unanswered);
+                return Ok(drive.over(end));
+            }
+            drive.give_up(now);
+            continue;
+        }
+        let wake_at = drive.switch.next_at().map_or(drive.until, |at| at.min(drive.until));
+        tokio::select! {
+            biased;
+            arrival = link.next() => match arrival? {
+                Arrival::Message(received) => drive.take(link, received).await?,
+                Arrival::Returned(words) => return Ok(drive.over(End::Returned(words))),
+            },
+            () = sleep_until((started + wake_at).into()) => {}
+        }
+    }
+}
+
+struct Drive<'a, F> {
+    scenario: &'a Scenario,
+    play: Play<'a>,
+    started: Instant,
+    switch: Switch,
+    accepted_at: Option<Duration>,
+    end: Option<End>,
+    /// When to stop: the caller's patience, or the rest of the time after the end.
+    until: Duration,
+    observe: F,
+}
+
+impl<F: FnMut(Exchanged)> Drive<'_, F> {
+    fn over(self, end: End) -> Driven {
+        Driven { end, accepted_at: self.accepted_at, keys_left: self.switch.keys_left() }
+    }
+
+    fn state(&self) -> ChannelState {
+        ChannelState { alive: self.switch.is_alive(), answered: self.switch.is_answered() }
+    }
+
+    /// The call is decided; what still comes is only watched.
+    fn ended(&mut self, at: Duration, end: End) {
+        if self.end.is_none() {
+            self.end = Some(end);
+            self.until = at + self.play.linger;
+        }
+    }
+
+    fn give_up(&mut self, now: Duration) {
+        self.switch.hang_up();
+        self.ended(now, End::Unanswered);
+    }
+
+    /// Publishes what the switch has to tell.
+    async fn tell(&mut self, link: &CallLink, now: Duration) -> Result<(), PeerError> {
+        for report in self.switch.take_reports() {
+            if let Report::Destroyed { cause } = &report {
+                self.ended(now, End::HungUp { at: now, cause: cause.clone() });
+            }
+            let events = Events { scenario: self.scenario, ids: link.ids() };
+            let message = events.message(&report, self.state(), unix_micros());
+            link.tell(&message).await?;
+            self.sent(Party::Switch, now, &message);
+        }
+        Ok(())
+    }
+
+    /// Takes a message of the worker's.
+    async fn take(&mut self, link: &CallLink, received: Received) -> Result<(), PeerError> {
+        let at = received.at.saturating_duration_since(self.started);
+        let kind = received.kind();
+        let mut faults =
+            self.play.checker.map_or_else(Vec::new, |it| it.check(&received, link.ids()));
+        let answered = matches!(self.end, Some(End::Answered { .. }));
+        match kind {
+            Kind::Result if answered => {
+                let fault = "a second result; KAZOO hands it to whatever action runs by then";
+                faults.push(fault.to_owned());
+            }
+            Kind::Command if answered => {
+                let fault = "a command after the result; KAZOO's own may have overtaken it";
+                faults.push(fault.to_owned());
+            }
+            _ => {}
+        }
+        let body = received.members();
+        (self.observe)(Exchanged {
+            at,
+            from: Party::Worker,
+            to: match kind {
+                Kind::Accepted | Kind::Result => Party::Callflow,
+                Kind::Command | Kind::StatusRequest | Kind::Other => Party::Switch,
+            },
+            exchange: received.exchange,
+            routing_key: received.routing_key,
+            deliver_to_pid: received.deliver_to_pid,
+            body: body.clone(),
+            faults,
+        });
+        match kind {
+            Kind::Accepted => {
+                self.accepted_at.get_or_insert(at);
+            }
+            Kind::Result => self.ended(at, End::Answered { at, result: body }),
+            Kind::Command => self.switch.command(self.started.elapsed(), &body),
+            Kind::StatusRequest => {
+                let events = Events { scenario: self.scenario, ids: link.ids() };
+                if let Some(answer) = events.status(&body, self.state()) {
+                    link.tell(&answer).await?;
+                    let now = self.started.elapsed();
+                    self.sent(Party::Switch, now, &answer);
+                }
+            }
+            Kind::Other => {}
+        }
+        Ok(())
+    }
+
+    fn sent(&mut self, from: Party, at: Duration, message: &Message) {
+        (self.observe)(Exchanged {
+            at,
+            from,
+            to: Party::Worker,
+            exchange: message.exchange.name().to_owned(),
+            routing_key: message.routing_key.clone(),
+            deliver_to_pid: message.deliver_to_pid.clone(),
+            body: message.body.clone(),
+            faults: Vec::new(),
+        });
+    }
+}
