@@ -1,0 +1,148 @@
+//! What the project says of itself must be true: its rooms, its documents.
+
+use std::path::{Path, PathBuf};
+
+use kazoo_dynamic_cid::dynamic_cid::Reason;
+use kazoo_dynamic_cid::settings;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every `*.rs` below a folder, with its text.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{folder} has no sources");
+    found
+}
+
+/// The code of a source, without comments: rooms may be mentioned, not used.
+fn code(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_decision_knows_no_transport_no_database_and_no_clock() {
+    for (folder, banned) in [
+        (
+            "src/dynamic_cid",
+            &[
+                "tokio",
+                "lapin",
+                "couch_rs",
+                "async ",
+                "std::time",
+                "crate::kapi",
+                "crate::amqp",
+                "crate::directory",
+                "crate::worker",
+            ][..],
+        ),
+        ("src/simulation", &["tokio", "lapin", "couch_rs", "async ", "std::time"]),
+        ("src/kapi", &["lapin", "tokio", "couch_rs", "crate::dynamic_cid", "crate::worker"]),
+        ("src/callflow", &["lapin", "couch_rs", "crate::amqp", "crate::kapi", "crate::worker"]),
+        ("src/directory", &["lapin", "crate::amqp", "crate::kapi", "crate::worker"]),
+        ("src/amqp", &["couch_rs", "crate::kapi", "crate::dynamic_cid", "crate::worker"]),
+    ] {
+        for (path, text) in sources(folder) {
+            // Tests beside the code may use what they like.
+            if path.to_string_lossy().contains("test") {
+                continue;
+            }
+            let code = code(text.split("#[cfg(test)]").next().unwrap_or_default());
+            for word in banned {
+                assert!(!code.contains(word), "{} uses {word}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_room_is_on_the_map() {
+    let map = read("ARCHITECTURE.md");
+    for entry in std::fs::read_dir(root().join("src")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let name = if path.is_dir() { format!("`{name}/`") } else { format!("`{name}`") };
+        if matches!(name.as_str(), "`lib.rs`" | "`main.rs`") {
+            continue;
+        }
+        assert!(map.contains(&name), "ARCHITECTURE.md does not mention {name}");
+    }
+}
+
+#[test]
+fn every_reason_is_explained() {
+    let page = read("docs/reasons.md");
+    for reason in Reason::ALL {
+        let row = format!("| `{reason}` | {} |", reason.explanation());
+        assert!(page.contains(&row), "docs/reasons.md lacks the row {row}");
+    }
+}
+
+#[test]
+fn every_departure_is_in_the_table_and_in_the_schema() {
+    let page = read("docs/departures.md");
+    let schema: serde_json::Value =
+        serde_json::from_str(&read("schemas/dynamic_cid.worker.json")).unwrap();
+    for key in schema["properties"].as_object().unwrap().keys() {
+        assert!(page.contains(&format!("`{key}`")), "docs/departures.md does not mention {key}");
+    }
+    let code = read("src/dynamic_cid/departures.rs");
+    let fields = code.split("pub struct Departures {").nth(1).unwrap().split('}').next().unwrap();
+    for field in fields.lines().filter_map(|line| line.trim().strip_prefix("pub ")) {
+        let key = field.split(':').next().unwrap();
+        assert!(!schema["properties"][key].is_null(), "the schema lacks {key}");
+    }
+}
+
+/// The settings as a table, from the one place that knows them.
+fn settings_table() -> String {
+    let mut table =
+        "| Setting | Variable | `config.ini` | Default | Meaning |\n|---|---|---|---|---|\n"
+            .to_owned();
+    for setting in settings::reference() {
+        let cell =
+            |text: Option<&str>| text.map_or_else(|| "–".to_owned(), |text| format!("`{text}`"));
+        table.push_str(&format!(
+            "| {} | {} | {} | {} | {} |\n",
+            cell(setting.flag),
+            cell(setting.variable),
+            cell(setting.key),
+            setting.default.replace('|', "\\|"),
+            setting.meaning,
+        ));
+    }
+    table
+}
+
+/// `UPDATE_DOCS=1 cargo test --test project` writes the table.
+#[test]
+fn the_readme_lists_every_setting() {
+    let (begin, end) = ("<!-- settings -->\n", "<!-- /settings -->");
+    let readme = read("README.md");
+    let (before, rest) = readme.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let updated = format!("{before}{begin}\n{}\n{end}{after}", settings_table());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(root().join("README.md"), &updated).unwrap();
+    }
+    assert_eq!(read("README.md"), updated, "run UPDATE_DOCS=1 cargo test --test project");
+}
