@@ -115,22 +115,19 @@ fn every_departure_is_in_the_table_and_in_the_schema() {
 
 /// The settings as a table, from the one place that knows them.
 fn settings_table() -> String {
-    let mut table =
-        "| Setting | Variable | `config.ini` | Default | Meaning |\n|---|---|---|---|---|\n"
-            .to_owned();
-    for setting in settings::reference() {
-        let cell =
-            |text: Option<&str>| text.map_or_else(|| "–".to_owned(), |text| format!("`{text}`"));
-        table.push_str(&format!(
+    let head = "| Setting | Variable | `config.ini` | Default | Meaning |\n|---|---|---|---|---|\n";
+    let cell = |text: Option<&str>| text.map_or_else(|| "–".to_owned(), |text| format!("`{text}`"));
+    let row = |setting: settings::SettingDoc| {
+        format!(
             "| {} | {} | {} | {} | {} |\n",
             cell(setting.flag),
             cell(setting.variable),
             cell(setting.key),
             setting.default.replace('|', "\\|"),
             setting.meaning,
-        ));
-    }
-    table
+        )
+    };
+    std::iter::once(head.to_owned()).chain(settings::reference().into_iter().map(row)).collect()
 }
 
 /// `UPDATE_DOCS=1 cargo test --test project` writes the table.

@@ -73,16 +73,12 @@ fn print(text: &str) {
 }
 
 fn text(explanation: &Explanation) -> String {
-    let mut text = String::new();
-    for (number, line) in explanation.steps.iter().enumerate() {
+    let steps = explanation.steps.iter().zip(1..).map(|(line, number)| {
         let at = line.at_ms.map_or_else(String::new, |at| format!("{at} ms"));
-        text.push_str(&format!("{:>3}. {at:>9}  {}\n", number + 1, line.text));
-    }
-    if !explanation.result.is_null() {
-        text.push_str(&format!("\nResult: {:#}\n", explanation.result));
-    }
-    for warning in &explanation.warnings {
-        text.push_str(&format!("\nWarning: {warning}\n"));
-    }
-    text
+        format!("{number:>3}. {at:>9}  {}\n", line.text)
+    });
+    let result =
+        (!explanation.result.is_null()).then(|| format!("\nResult: {:#}\n", explanation.result));
+    let warnings = explanation.warnings.iter().map(|warning| format!("\nWarning: {warning}\n"));
+    steps.chain(result).chain(warnings).collect()
 }

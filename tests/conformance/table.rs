@@ -36,20 +36,19 @@ pub(crate) fn check(cases: &[&Case], write: bool) -> Result<(), String> {
 }
 
 fn render(cases: &[&Case]) -> String {
-    let mut table = HEAD.to_owned();
-    for case in cases {
+    let row = |case: &&Case| {
         let kazoo = executor::run(case, Preset::Kazoo);
         let recommended = executor::run(case, Preset::Recommended);
-        if kazoo != recommended {
-            table.push_str(&format!(
+        (kazoo != recommended).then(|| {
+            format!(
                 "| `{}` | {} | {} | {} / {} |\n",
                 case.id,
                 kazoo.outcome,
                 recommended.outcome,
                 recommended.caller_id_name,
                 recommended.caller_id_number,
-            ));
-        }
-    }
-    table
+            )
+        })
+    };
+    std::iter::once(HEAD.to_owned()).chain(cases.iter().filter_map(row)).collect()
 }
