@@ -53,22 +53,25 @@ allow_service_starts() {
   trap - EXIT INT TERM
 }
 
-# Installs Debian packages when we may. False when we may not, or when it failed.
-apt_install() {
-  ((EUID == 0)) && have apt-get || return 1
-  local status=0
+# Installs Debian packages when we may. False when we may not, or when it failed. A subshell: its
+# traps and its lock are its own.
+apt_install() (
+  ((EUID == 0)) && have apt-get || exit 1
+  log=$(mktemp)
   until lock 8 "$ROOT/deploy/lib.sh"; do :; done
   say "Installing with apt-get: $*"
   forbid_service_starts
+  status=0
   {
     apt-get -qq update &&
       DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=600 \
         --no-install-recommends install "$@"
-  } >&2 </dev/null || status=$?
+  } >"$log" 2>&1 </dev/null || status=$?
   allow_service_starts
-  unlock 8
-  return "$status"
-}
+  ((status == 0)) || tail -n 30 "$log" >&2
+  rm -f "$log"
+  exit "$status"
+)
 
 # need_command COMMAND PACKAGE...: the command, installed if need be; ends the script otherwise.
 need_command() {
@@ -105,6 +108,7 @@ start_detached() {
     exec setsid "$@" </dev/null >>"$log" 2>&1
   ) &
   pid=$!
+  disown "$pid"
   printf '%s %s\n' "$pid" "$(started_at "$pid" || echo 0)" >"$pid_file"
 }
 

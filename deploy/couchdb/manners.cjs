@@ -30,6 +30,8 @@ http.createServer = (application) =>
 
 // It makes a new global scope for each document that a view looks at, which is most of the time of
 // building a view. One scope is enough for view functions, which are strict and so leave nothing
-// in it.
+// in it. Node itself also calls this, with a scope of its own.
 const scope = vm.createContext({});
-vm.runInNewContext = (code) => vm.runInContext(code, scope);
+const runInNewContext = vm.runInNewContext;
+vm.runInNewContext = (code, ...more) =>
+  more.length ? runInNewContext(code, ...more) : vm.runInContext(code, scope);
