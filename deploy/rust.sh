@@ -17,7 +17,7 @@ rust_is_new_enough() {
 # installer of the Rust project. Only for root, who asked for a machine to be set up.
 install_rust() {
   ((EUID == 0)) || return 1
-  if ! have rustup && ! apt_install rustup; then
+  if ! have rustup && ! { apt-cache show rustup >/dev/null 2>&1 && apt_install rustup; }; then
     have curl || apt_install curl ca-certificates || return 1
     say "Installing Rust with the installer of rust-lang.org"
     curl --proto '=https' --tlsv1.2 --silent --show-error --fail https://sh.rustup.rs |
