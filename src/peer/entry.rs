@@ -322,7 +322,7 @@ async fn caller<D: Documents>(
         kind,
         name,
         owner,
-        denied_restrictions: denied(documents, placing, id).await,
+        denied_restrictions: denied_by(documents, placing, id).await,
     };
     Ok((Caller { caller_id, user, endpoint: Some(endpoint) }, language(&sources, placing.language)))
 }
@@ -339,7 +339,7 @@ fn language(sources: &[&Object], default: &str) -> String {
 }
 
 /// The members of the merged endpoint's restrictions that deny something.
-async fn denied<D: Documents>(documents: &D, placing: &Placing<'_>, id: &str) -> Object {
+async fn denied_by<D: Documents>(documents: &D, placing: &Placing<'_>, id: &str) -> Object {
     let classifiers: Vec<&str> = placing.rules.classifier_names().collect();
     let merged = match restrictions(documents, placing.account, Some(id), &classifiers).await {
         EndpointRestrictions::None(_) => return Object::new(),
@@ -348,8 +348,8 @@ async fn denied<D: Documents>(documents: &D, placing: &Placing<'_>, id: &str) ->
     };
     let restrictions = merged.get("call_restriction").and_then(Value::as_object);
     let denies = |restriction: &Value| restriction.get("action").is_some_and(|it| it == "deny");
-    let denied = restrictions.into_iter().flatten().filter(|(_, value)| denies(value));
-    denied.map(|(key, value)| (key.clone(), value.clone())).collect()
+    let those = restrictions.into_iter().flatten().filter(|(_, value)| denies(value));
+    those.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 #[cfg(test)]

@@ -205,25 +205,24 @@ impl Inner {
     }
 
     /// Hands a delivery to its call: by the process it is for, else by the call it tells.
-    fn dispatch(&self, delivery: Delivery) {
+    fn dispatch(&self, delivery: &Delivery) {
         let received = received(delivery);
         let mut calls = self.calls();
         let pid = received.deliver_to_pid.as_ref();
         let call_id = received.body.as_ref().map_or("", |body| text(body, header::CALL_ID));
         let key = pid.filter(|pid| calls.contains_key(*pid)).map_or(call_id, String::as_str);
         let key = key.to_owned();
-        match calls.get(&key) {
-            Some(inbox) => {
-                if inbox.send(Arrival::Message(received)).is_err() {
-                    calls.remove(&key);
-                }
-            }
-            None => tracing::debug!(
+        let Some(inbox) = calls.get(&key) else {
+            tracing::debug!(
                 exchange = received.exchange,
                 routing_key = received.routing_key,
                 call_id,
                 "a message for no call of ours"
-            ),
+            );
+            return;
+        };
+        if inbox.send(Arrival::Message(received)).is_err() {
+            calls.remove(&key);
         }
     }
 }
@@ -319,7 +318,7 @@ fn keys(ids: &CallIds) -> impl Iterator<Item = String> {
 async fn deliver(inner: Arc<Inner>, mut consumer: Consumer) {
     while let Some(next) = consumer.next().await {
         match next {
-            Ok(delivery) => inner.dispatch(delivery),
+            Ok(delivery) => inner.dispatch(&delivery),
             // An error comes once and is followed by silence, not by the stream's end.
             Err(error) => {
                 inner.end(Step::Serve("deliveries").reason(&inner.broker, &error));

@@ -61,17 +61,17 @@ pub(super) async fn to_node<D: Documents>(
         if !skipped {
             previous = Some(if remote { module.clone() } else { format!("cf_{module}") });
         }
-        let branched = if module == "callflow" && !skipped && !remote && branches < MAX_BRANCHES {
-            branched(documents, account, &data).await?
+        let other_flow = if module == "callflow" && !skipped && !remote && branches < MAX_BRANCHES {
+            flow_of(documents, account, &data).await?
         } else {
             None
         };
         let child = place.child();
-        place = match (branched, child) {
-            (Some(branched), child) => {
+        place = match (other_flow, child) {
+            (Some(root), child) => {
                 branches += 1;
                 stacked.extend(child);
-                branched
+                root
             }
             (None, Some(child)) => child,
             (None, None) => match stacked.pop() {
@@ -107,7 +107,7 @@ fn node_at(
 }
 
 /// The flow a `callflow` node branches to; without one KAZOO goes on with the node's own branch.
-async fn branched<D: Documents>(
+async fn flow_of<D: Documents>(
     documents: &D,
     account: &AccountId,
     data: &Object,

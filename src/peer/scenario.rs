@@ -68,6 +68,12 @@ pub struct CallerId {
     pub number: String,
 }
 
+impl std::fmt::Display for CallerId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "\"{}\" <{}>", self.name, self.number)
+    }
+}
+
 /// The device or user that calls.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Endpoint {

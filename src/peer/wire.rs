@@ -131,7 +131,7 @@ pub(super) async fn private_queue(
 }
 
 /// A delivery as the rest of this room takes it.
-pub(super) fn received(delivery: Delivery) -> Received {
+pub(super) fn received(delivery: &Delivery) -> Received {
     let properties = &delivery.properties;
     let word = |property: &Option<ShortString>| property.as_ref().map(ToString::to_string);
     let headers = properties.headers().as_ref().map(FieldTable::inner);
@@ -231,7 +231,7 @@ mod tests {
             .with_content_type("text/plain".into())
             .with_content_encoding("gzip".into())
             .with_headers(headers);
-        let read = received(delivery);
+        let read = received(&delivery);
         assert_eq!(read.deliver_to_pid.as_deref(), Some("<0.2.0>"));
         assert_eq!(read.content_type.as_deref(), Some("text/plain"));
         assert_eq!(read.content_encoding.as_deref(), Some("gzip"));
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(read.body, Ok(Object::new()));
         for payload in [&b"[]"[..], b"", b"\xff"] {
             let delivery = Delivery::mock(1, "x".into(), "q".into(), false, payload.to_vec());
-            assert!(received(delivery).body.is_err());
+            assert!(received(&delivery).body.is_err());
         }
     }
 }
