@@ -1,11 +1,30 @@
 //! `call`: a test call through a running worker.
 
+mod print;
+
+use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 
+use self::print::{Line, Transcript};
+use super::run::{brokers, directory_options};
 use super::{CliError, OutputFormat, account_id, dialled, key_presses};
+use crate::amqp::Topology;
+use crate::directory::{AccountId, CouchDb, Database, Directory};
+use crate::json;
+use crate::numbers::Rules;
+use crate::peer::{
+    self, Checker, Company, LISTENING, Narrator, Pace, Peer, Placing, Play, Scenario, Workers,
+    drive,
+};
 use crate::settings::Settings;
+
+/// How long the transcript goes on after the answer, for what must not come then.
+const LINGER: Duration = Duration::from_millis(300);
 
 /// The arguments of `call`.
 #[derive(Debug, Args)]
@@ -59,11 +78,177 @@ pub enum Seam {
 }
 
 /// Places the call and prints its transcript on standard output.
-#[expect(clippy::unused_async, reason = "the transcript is not written yet")]
-pub async fn run(args: CallArgs, _settings: Settings) -> Result<ExitCode, CliError> {
+pub async fn run(args: CallArgs, settings: Settings) -> Result<ExitCode, CliError> {
     if args.seam == Seam::Route {
         let reason = "--seam route: the route seam, which KAZOO 4.3 needs, is not in this version";
         return Err(CliError::Usage(reason.to_owned()));
     }
-    Err(CliError::Failed("`call` is not part of this build".to_owned()))
+    let (scenario, rules) = scenario(&args, &settings).await?;
+    let mut printer = Printer { format: args.format };
+    printer.text(|| print::introduction(&scenario))?;
+    let peer = connect(&settings).await?;
+    let placed = Box::pin(place(&args, &settings, &peer, &scenario, &rules, &mut printer)).await;
+    peer.close().await;
+    placed
+}
+
+/// What KAZOO would hand over for the number.
+async fn scenario(
+    args: &CallArgs,
+    settings: &Settings,
+) -> Result<(Scenario, Arc<Rules>), CliError> {
+    let account = AccountId::new(&args.account)
+        .ok_or_else(|| CliError::Usage(format!("--account {}: no account id", args.account)))?;
+    let couchdb =
+        CouchDb::new(settings.couchdb.expose(), settings.couchdb_timeout.value).map_err(failed)?;
+    let directory = Directory::new(Arc::new(couchdb), directory_options(settings));
+    let rules = directory.number_rules().await;
+    let media = directory.config("media").await.map_err(failed)?;
+    let language = media.get("default_language").and_then(json::non_empty_text);
+    let placing = Placing {
+        account: &account,
+        database: Database::account(&account).encoded(),
+        dialled: &args.dial,
+        from: args.from.as_deref(),
+        rules: &rules,
+        language: language.as_deref().unwrap_or("en-us"),
+        host: settings.node.value.split_once('@').map_or("localhost", |(_, host)| host),
+    };
+    let scenario = peer::scenario(&directory, &placing).await.map_err(failed)?;
+    Ok((scenario, rules))
+}
+
+/// Connects to the first broker that lets us in.
+async fn connect(settings: &Settings) -> Result<Peer, CliError> {
+    let mut reasons = Vec::new();
+    for broker in brokers(settings)? {
+        match Peer::connect(&broker, &settings.node.value).await {
+            Ok(peer) => return Ok(peer),
+            Err(error) => reasons.push(error.to_string()),
+        }
+    }
+    Err(CliError::Failed(reasons.join("\n")))
+}
+
+async fn place(
+    args: &CallArgs,
+    settings: &Settings,
+    peer: &Peer,
+    scenario: &Scenario,
+    rules: &Rules,
+    printer: &mut Printer,
+) -> Result<ExitCode, CliError> {
+    if !args.on_live_cluster {
+        alone(peer, &settings.node.value, printer).await?;
+    }
+    working(peer).await?;
+    let checker = Checker::default();
+    let play = Play {
+        pace: Pace::BRISK,
+        keys: args.dtmf.as_deref().unwrap_or_default(),
+        patience: Duration::from_secs(args.timeout),
+        linger: LINGER,
+        checker: Some(&checker),
+    };
+    let mut link = peer.call();
+    let call_id = link.ids().call_id.clone();
+    printer.text(|| format!("\nThe call is {call_id}.\n\n"))?;
+    let mut narrator = Narrator::new(scenario, rules);
+    let mut lines: Vec<Line> = Vec::new();
+    let driven = drive(&mut link, scenario, play, |message| {
+        let told = narrator.tell(&message);
+        let line = Line { number: lines.len() + 1, message, told };
+        // Where nobody reads any more, the end says so.
+        let _ = printer.text(|| line.to_string());
+        lines.push(line);
+    })
+    .await
+    .map_err(failed)?;
+    let transcript = Transcript::new(scenario, rules, &call_id, &lines, &driven, play);
+    match args.format {
+        OutputFormat::Text => printer.text(|| transcript.conclusion())?,
+        OutputFormat::Json => printer.json(&transcript.json())?,
+    }
+    Ok(if transcript.problem.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Refuses where other nodes would hear the call.
+async fn alone(peer: &Peer, own_node: &str, printer: &mut Printer) -> Result<(), CliError> {
+    let seconds = LISTENING.as_secs();
+    let company = peer
+        .company(own_node, LISTENING, || {
+            // Where nobody reads, nobody needs to be told.
+            let _ = printer.text(|| {
+                format!(
+                    "\nKAZOO has been on this broker. Listening {seconds} s for nodes that would \
+                     hear this call (call records, webhooks) …\n"
+                )
+            });
+        })
+        .await
+        .map_err(failed)?;
+    let Company::Node(node) = company else { return Ok(()) };
+    let zone = node.zone.map(|zone| format!(" in zone {zone}")).unwrap_or_default();
+    let applications = match node.applications.as_slice() {
+        [] => String::new(),
+        some => format!(" ({})", some.join(", ")),
+    };
+    Err(CliError::Failed(format!(
+        "node {}{zone}{applications} is on this broker, so this is a living cluster: its call \
+         records and webhooks would hear the events of a synthetic call. Use a broker of its own \
+         for tests, or add --on-live-cluster to place the call nevertheless",
+        node.name
+    )))
+}
+
+/// Refuses where the call would only wait: the workers' queue outlives them.
+async fn working(peer: &Peer) -> Result<(), CliError> {
+    let queues = Topology::execute(std::iter::empty::<String>()).work;
+    for queue in queues {
+        let found = peer.workers(&queue.name).await.map_err(failed)?;
+        if let Workers::Queue { workers: 0, waiting } = found {
+            return Err(CliError::Failed(format!(
+                "no worker is running: nobody takes calls from queue `{}`, in which {waiting} \
+                 wait. {}",
+                queue.name,
+                print::START_A_WORKER
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn failed(error: impl std::error::Error) -> CliError {
+    CliError::Failed(error.to_string())
+}
+
+/// Standard output.
+struct Printer {
+    format: OutputFormat,
+}
+
+impl Printer {
+    /// Prints for people, at once; programs get everything at the end.
+    fn text(&mut self, text: impl FnOnce() -> String) -> Result<(), CliError> {
+        match self.format {
+            OutputFormat::Text => Self::write(&text()),
+            OutputFormat::Json => Ok(()),
+        }
+    }
+
+    fn json(&mut self, value: &Value) -> Result<(), CliError> {
+        let text = serde_json::to_string_pretty(value).map_err(failed)?;
+        Self::write(&(text + "\n"))
+    }
+
+    fn write(text: &str) -> Result<(), CliError> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(CliError::Failed(format!("standard output: {error}")))
+            }
+            // Whoever read it has seen enough.
+            _ => Ok(()),
+        }
+    }
 }

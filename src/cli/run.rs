@@ -97,7 +97,7 @@ fn announce(settings: &Settings) {
 }
 
 /// The settings have checked the addresses; their order is the order of preference.
-fn brokers(settings: &Settings) -> Result<Vec<Broker>, CliError> {
+pub(super) fn brokers(settings: &Settings) -> Result<Vec<Broker>, CliError> {
     let parse = |uri: &crate::settings::ServerUri| {
         uri.expose().as_str().parse().map_err(|error| CliError::Failed(format!("{uri}: {error}")))
     };
