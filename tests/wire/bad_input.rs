@@ -152,7 +152,8 @@ async fn work_that_cannot_be_read_is_kept_and_kazoo_goes_on_where_it_can_be_told
         answered(line, &bad).await?;
         world.count("bad messages survived");
     }
-    ensure!(scene.worker.metric("kazoo_dynamic_cid_rejected").await? >= 1.0, "not counted");
+    let counted = scene.worker.metric("kazoo_dynamic_cid_rejected_messages").await?;
+    ensure!(format!("{counted:.0}") == count.to_string(), "{counted} of {count} are counted");
     scene.a_normal_call_works().await?;
     scene.end().await
 }

@@ -44,8 +44,8 @@ async fn from_execute_to_result_and_memory(world: &World) -> Result<()> {
     let idle = worker.resident_kib()?;
     let kazoo = Kazoo::connect(&world.servers.amqp).await?;
     let database = account.database();
-    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-    println!("        {profile} build, one call at a time, from execute to result:");
+    let binary = crate::worker::binary();
+    println!("        one call at a time, from execute to result, {}:", binary.display());
     for (what, number, callflow, changed) in [
         ("static", "2001", "cf_static_nocg", None),
         ("lists of 10, cached", "*75034155551234", "cf_ten", None),

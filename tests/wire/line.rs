@@ -15,6 +15,7 @@ use crate::events::{self, CALL, Cue};
 use crate::harness::PATIENCE;
 use crate::kazoo::{self, Kazoo, Received};
 use crate::term::Told;
+use crate::transcript::in_words;
 
 /// Messages that come so long after the end would have been worth a complaint.
 const AFTERMATH: Duration = Duration::from_millis(60);
@@ -187,10 +188,8 @@ impl Line {
                     if matches!(until, Until::Silent(_)) && cues.peek().is_none() {
                         return Ok(served);
                     }
-                    bail!(
-                        "no answer within {patience:?}; commands so far: {:#?}",
-                        served.commands
-                    );
+                    let so_far: Vec<_> = served.commands.iter().map(in_words).collect();
+                    bail!("no answer within {patience:?}; commands so far: {so_far:#?}");
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! The worker: the real binary, as an operator runs it.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -36,7 +37,7 @@ impl Worker {
     pub(crate) fn launch(amqp: &str, couchdb: &str, log: &str) -> Result<Self> {
         // Free when asked, and asked for again at once.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kazoo-dynamic-cid"));
+        let mut command = Command::new(binary());
         let inherited = std::env::vars().map(|(name, _)| name);
         for name in inherited.filter(|name| name.starts_with("KAZOO_")) {
             command.env_remove(name);
@@ -182,6 +183,12 @@ impl Drop for Worker {
         self.process.kill().ok();
         self.process.wait().ok();
     }
+}
+
+/// The binary built with the tests, or the one named in `KAZOO_TEST_WORKER`: a release, a package.
+pub(crate) fn binary() -> OsString {
+    let built = env!("CARGO_BIN_EXE_kazoo-dynamic-cid");
+    std::env::var_os("KAZOO_TEST_WORKER").unwrap_or_else(|| built.into())
 }
 
 /// What a failed test may need to know.
