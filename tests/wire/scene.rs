@@ -1,5 +1,7 @@
 //! An account in CouchDB, a worker that serves it, and KAZOO's connection.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use kazoo_dynamic_cid::json::Object;
 
@@ -12,6 +14,9 @@ use crate::line::{Control, Line, Served, Until};
 use crate::replay::{self, Course, Play};
 use crate::transcript;
 use crate::worker::Worker;
+
+/// How long a broker takes to give back what a closed connection held.
+const REQUEUE: Duration = Duration::from_millis(200);
 
 pub(crate) struct Scene<'a> {
     pub(crate) world: &'a World,
@@ -100,6 +105,8 @@ impl<'a> Scene<'a> {
         let log = self.worker.last_lines();
         let status = self.worker.stop().await?;
         ensure!(status.success(), "the worker ended with {status}:\n{log}");
+        // What a connection leaves unacknowledged comes back into the queue soon, not at once.
+        tokio::time::sleep(REQUEUE).await;
         let left = self.kazoo.waiting(WORK).await.context("the work queue is gone")?;
         ensure!(left == 0, "{left} calls were not acknowledged; the worker said:\n{log}");
         self.kazoo.close().await;
