@@ -82,6 +82,14 @@ need_command() {
   die "$EX_UNAVAILABLE" "'$command' is missing. As root: apt-get install $*"
 }
 
+# The worker's TLS wants the system's root certificates even where only plain addresses are used.
+need_certificates() {
+  local bundle=/etc/ssl/certs/ca-certificates.crt
+  have apt-get || return 0
+  [[ -s ${SSL_CERT_FILE:-$bundle} ]] || apt_install ca-certificates ||
+    die "$EX_UNAVAILABLE" "$bundle is missing. As root: apt-get install ca-certificates"
+}
+
 # --- Processes of ours -------------------------------------------------------------------------
 
 # When a process started, in clock ticks since boot: tells it from a later one with the same id.
