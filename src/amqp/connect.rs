@@ -28,21 +28,42 @@ pub(crate) struct Opened {
 
 /// A second handle on the connection's socket. The library notices a silent broker only after
 /// twice the heartbeat and keeps its thread until then; shutting the socket down ends it at once.
-#[derive(Clone, Default)]
-struct Socket(Arc<Mutex<Option<TcpStream>>>);
+/// So does dropping it.
+#[derive(Default)]
+struct Socket(Arc<Mutex<Held>>);
+
+#[derive(Default)]
+enum Held {
+    #[default]
+    Nothing,
+    Open(TcpStream),
+    Cut,
+}
 
 impl Socket {
-    fn hold(&self, stream: &impl AsFd) -> io::Result<()> {
-        let stream = TcpStream::from(stream.as_fd().try_clone_to_owned()?);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
-        Ok(())
-    }
-
     fn cut(&self) {
-        let stream = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // An error says that it is shut already.
-        stream.map(|stream| stream.shutdown(Shutdown::Both).ok());
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Held::Open(stream) = std::mem::replace(&mut *held, Held::Cut) {
+            // An error says that it is shut already.
+            stream.shutdown(Shutdown::Both).ok();
+        }
     }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.cut();
+    }
+}
+
+/// Keeps a handle on the socket, unless nobody wants the connection any more.
+fn hold(held: &Mutex<Held>, stream: &impl AsFd) -> io::Result<()> {
+    let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Held::Cut = *held {
+        return Err(io::ErrorKind::ConnectionAborted.into());
+    }
+    *held = Held::Open(TcpStream::from(stream.as_fd().try_clone_to_owned()?));
+    Ok(())
 }
 
 /// Connects to a broker: TCP, TLS where the URI says so, and AMQP's greeting. The library's own
@@ -60,7 +81,7 @@ pub(crate) async fn open(config: &SessionConfig, broker: &Broker) -> Result<Open
         .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
     let (tls, limit) = (config.tls.lapin(), config.timing.connect);
     let socket = Socket::default();
-    let held = socket.clone();
+    let held = Arc::clone(&socket.0);
     let connecting = Connection::connector(
         uri,
         runtime,
@@ -72,7 +93,7 @@ pub(crate) async fn open(config: &SessionConfig, broker: &Broker) -> Result<Open
                     tokio::net::lookup_host((host.as_str(), authority.port)).await?.collect();
                 let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
                 if let AsyncTcpStream::Plain(plain) = &stream {
-                    held.hold(plain.get_ref())?;
+                    hold(&held, plain.get_ref())?;
                 }
                 match scheme {
                     AMQPScheme::AMQP => Ok(stream),
@@ -89,10 +110,7 @@ pub(crate) async fn open(config: &SessionConfig, broker: &Broker) -> Result<Open
     match timeout(limit, connecting).await {
         Ok(Ok(connection)) => Ok(Opened { connection, socket }),
         Ok(Err(error)) => Err(Step::Connect.reason(broker, &error)),
-        Err(_) => {
-            socket.cut();
-            Err(Step::Connect.unanswered(broker, limit))
-        }
+        Err(_) => Err(Step::Connect.unanswered(broker, limit)),
     }
 }
 
@@ -116,7 +134,6 @@ impl Opened {
         if joiner.is_ok() && timeout(limit, told).await.is_err() {
             tracing::warn!("the AMQP library's thread has not ended; it is left behind");
         }
-        socket.cut();
     }
 }
 

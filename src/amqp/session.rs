@@ -55,18 +55,25 @@ pub(super) struct Surroundings<'a> {
 /// Runs one session to its end; also says how long it was up.
 pub(super) async fn run(around: &Surroundings<'_>, broker: &Broker) -> (EndReason, Duration) {
     let config = around.config;
-    let opening = connect::open(config, broker);
     let opened = tokio::select! {
-        opened = opening => opened,
-        () = around.stop.session.cancelled() => return (EndReason::Stopped, Duration::ZERO),
+        opened = connect::open(config, broker) => opened,
+        () = around.stop.session.cancelled() => Err(EndReason::Stopped),
     };
     let opened = match opened {
         Ok(opened) => opened,
         Err(reason) => return (reason, Duration::ZERO),
     };
-    let (reason, up) = match prepare(config, broker, &opened.connection).await {
-        Ok(ready) => serve(around, broker, &opened, ready).await,
-        Err(reason) => (reason, Duration::ZERO),
+    let ready = tokio::select! {
+        ready = prepare(config, broker, &opened.connection) => ready,
+        () = around.stop.session.cancelled() => Err(EndReason::Stopped),
+    };
+    // Channels and consumers are only dropped when the connection is closed: dropped before, the
+    // library closes each by itself, and where that crosses the end of the connection, it drops
+    // what is not yet written, acknowledgements too.
+    let mut consumers = Vec::new();
+    let (reason, up) = match &ready {
+        Ok(ready) => serve(around, broker, &opened, ready, &mut consumers).await,
+        Err(reason) => (reason.clone(), Duration::ZERO),
     };
     let alive = !matches!(
         reason,
@@ -83,7 +90,8 @@ async fn serve(
     around: &Surroundings<'_>,
     broker: &Broker,
     opened: &Opened,
-    ready: Ready,
+    ready: &Ready,
+    consumers: &mut Vec<Consumer>,
 ) -> (EndReason, Duration) {
     let Ready { deliveries, reply_queue, link } = ready;
     let since = Instant::now();
@@ -92,42 +100,38 @@ async fn serve(
     around.handler.connected(link.clone());
     let mut tasks = JoinSet::new();
     let ending = CancellationToken::new();
-    let consuming = Consuming { around, broker, link: &link, deliveries: &deliveries };
-    let started = consuming.start(&mut tasks, &reply_queue, &ending).await;
-    let reason = match started {
-        Err(reason) => reason,
-        Ok(tags) => {
-            let state = around.state.clone();
-            let draining = around.stop.intake.clone();
-            let tell = move |now: SessionState| {
-                // While draining, the state says so whatever the broker's memory.
-                if !draining.is_cancelled() {
-                    state.send_replace(now);
-                }
-            };
-            tell(SessionState::Up { broker: broker.to_string() });
-            tracing::info!(
-                %broker, reply_queue,
-                work = ?around.config.topology.work.iter().map(|work| &work.name).collect::<Vec<_>>(),
-                "connected to the broker; taking work"
-            );
-            let listener = Box::pin(listener);
-            tasks.spawn(events(listener, link.clone(), Arc::clone(around.handler), tell));
-            let intake = async {
-                around.stop.intake.cancelled().await;
-                ending.cancel();
-                consuming.cancel(&tags).await
-            };
-            tokio::select! {
-                biased;
-                () = around.stop.session.cancelled() => EndReason::Stopped,
-                reason = inner.failed() => reason,
-                Some(ended) = tasks.join_next() => ended.unwrap_or_else(|panic| {
-                    EndReason::ConnectionClosed { reason: format!("a task of the session died: {panic}") }
-                }),
-                reason = intake => reason,
-                reason = preferred_back(around) => reason,
+    let consuming = Consuming { around, broker, link, deliveries };
+    let started = consuming.start(&mut tasks, reply_queue, &ending, consumers).await;
+    let reason = if let Err(reason) = started {
+        reason
+    } else {
+        let state = around.state.clone();
+        let draining = around.stop.intake.clone();
+        let tell = move |now: SessionState| {
+            // While draining, the state says so whatever the broker's memory.
+            if !draining.is_cancelled() {
+                state.send_replace(now);
             }
+        };
+        tell(SessionState::Up { broker: broker.to_string() });
+        let work: Vec<&str> =
+            around.config.topology.work.iter().map(|work| work.name.as_str()).collect();
+        tracing::info!(%broker, ?work, reply_queue, "connected to the broker; taking work");
+        tasks.spawn(events(Box::pin(listener), link.clone(), Arc::clone(around.handler), tell));
+        let intake = async {
+            around.stop.intake.cancelled().await;
+            ending.cancel();
+            consuming.cancel(consumers).await
+        };
+        tokio::select! {
+            biased;
+            () = around.stop.session.cancelled() => EndReason::Stopped,
+            reason = inner.failed() => reason,
+            Some(ended) = tasks.join_next() => ended.unwrap_or_else(|panic| {
+                EndReason::ConnectionClosed { reason: format!("a task of ours died: {panic}") }
+            }),
+            reason = intake => reason,
+            reason = preferred_back(around) => reason,
         }
     };
     inner.end(reason.clone());
@@ -144,13 +148,14 @@ struct Consuming<'a> {
 }
 
 impl Consuming<'_> {
-    /// Starts the consumers and the watchdog; returns the tags of the work consumers.
+    /// Starts the consumers, that of the private queue first, and the watchdog.
     async fn start(
         &self,
         tasks: &mut JoinSet<EndReason>,
         reply_queue: &str,
         ending: &CancellationToken,
-    ) -> Result<Vec<ShortString>, EndReason> {
+        consumers: &mut Vec<Consumer>,
+    ) -> Result<(), EndReason> {
         let config = self.around.config;
         let pulse = Arc::new(Pulse::new());
         let forward = |kind, queue: &str| Forward {
@@ -166,12 +171,12 @@ impl Consuming<'_> {
         let replies = self.consume(reply_queue, true).await?;
         let mut reply = forward(QueueKind::Reply, reply_queue);
         reply.ending = CancellationToken::new();
+        consumers.push(replies.clone());
         tasks.spawn(reply.run(replies));
-        let mut tags = Vec::new();
         if !self.around.stop.intake.is_cancelled() {
             for work in &config.topology.work {
                 let consumer = self.consume(&work.name, false).await?;
-                tags.push(consumer.tag());
+                consumers.push(consumer.clone());
                 tasks.spawn(forward(QueueKind::Work, &work.name).run(consumer));
             }
         }
@@ -179,7 +184,7 @@ impl Consuming<'_> {
             Limits { every: config.timing.probe_every, silence: config.timing.stalled_after };
         let answers = config.topology.reply.answers.clone();
         tasks.spawn(watch(self.link.clone(), pulse, limits, answers));
-        Ok(tags)
+        Ok(())
     }
 
     async fn consume(&self, queue: &str, no_ack: bool) -> Result<Consumer, EndReason> {
@@ -196,10 +201,11 @@ impl Consuming<'_> {
     }
 
     /// Ends the intake of work and stays; returns only when that fails.
-    async fn cancel(&self, tags: &[ShortString]) -> EndReason {
+    async fn cancel(&self, consumers: &[Consumer]) -> EndReason {
         let ask = Ask { broker: self.broker, limit: self.around.config.timing.request };
-        for tag in tags {
-            let cancel = self.deliveries.basic_cancel(tag.clone(), BasicCancelOptions::default());
+        for consumer in consumers.iter().skip(1) {
+            let options = BasicCancelOptions::default();
+            let cancel = self.deliveries.basic_cancel(consumer.tag(), options);
             if let Err(reason) = ask.answer(Step::Serve("deliveries"), cancel).await {
                 return reason;
             }
@@ -239,6 +245,10 @@ async fn preferred_back(around: &Surroundings<'_>) -> EndReason {
     }
     loop {
         tokio::time::sleep(around.look_every).await;
+        // Not while finishing: the work in hand came from this broker.
+        if around.stop.intake.is_cancelled() {
+            continue;
+        }
         for broker in around.preferred {
             if let Ok(opened) = connect::open(around.config, broker).await {
                 opened.close(true, around.config.timing.close).await;

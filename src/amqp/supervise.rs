@@ -193,13 +193,15 @@ impl FailureLog {
             && self.written.is_some_and(|written| written.elapsed() < LOG_AGAIN);
         let then = format!("next attempt: {next} in {:.1} s", wait.as_secs_f64());
         if repeated {
-            tracing::debug!(%broker, reason = words, then, "no session with the broker");
+            tracing::debug!(%broker, reason = words, then, "still no session with the broker");
         } else if reason.is_refusal() {
             tracing::error!(%broker, reason = words, then, "the broker refuses us");
         } else if let EndReason::PreferredBrokerBack { .. } = reason {
             tracing::info!(%broker, reason = words, then, "changing the broker");
+        } else if let EndReason::ConnectFailed { .. } = reason {
+            tracing::warn!(%broker, reason = words, then, "the broker cannot be reached");
         } else {
-            tracing::warn!(%broker, reason = words, then, "no session with the broker");
+            tracing::warn!(%broker, reason = words, then, "the session with the broker has ended");
         }
         if !repeated {
             self.written = Some(Instant::now());

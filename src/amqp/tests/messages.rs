@@ -201,6 +201,35 @@ async fn draining_takes_no_more_work_but_still_answers() {
     peer.clean().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledgements_are_written_before_the_connection_is_closed() {
+    let Some(uri) = server() else { return };
+    let topology = topology();
+    let mut session = Session::start(config(&[&uri], &topology));
+    let mut link = session.connected().await;
+    let peer = Peer::new(&uri, &topology).await;
+    for _ in 0..10 {
+        for _ in 0..300 {
+            peer.execute(b"job").await;
+        }
+        let mut receipts = Vec::new();
+        while receipts.len() < 300 {
+            let job = session.work().await;
+            assert!(!job.redelivered, "an acknowledgement was lost");
+            receipts.push(job.receipt.unwrap());
+        }
+        for receipt in receipts {
+            link.ack(receipt).unwrap();
+        }
+        session.end().await;
+        session = Session::start(config(&[&uri], &topology));
+        link = session.connected().await;
+    }
+    session.end().await;
+    assert_eq!(peer.waiting(&topology.work[0].name).await, 0);
+    peer.clean().await;
+}
+
 #[tokio::test]
 async fn names_that_amqp_cannot_carry_are_refused_and_hurt_nobody() {
     let Some(uri) = server() else { return };
