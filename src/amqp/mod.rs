@@ -1,6 +1,6 @@
 //! The RabbitMQ session.
 //!
-//! [`supervise`] keeps one session up: connect, declare, bind, consume; when anything of it breaks
+//! [`supervise()`] keeps one session up: connect, declare, bind, consume; when anything of it breaks
 //! the whole is torn down and built anew. A [`Link`] is one live session: to publish with
 //! confirms, settle deliveries, and hear a call's events. What messages mean is not known here.
 

@@ -31,6 +31,20 @@ pub enum EndReason {
         /// What an operator can do about it.
         cure: String,
     },
+    /// An exchange of KAZOO's is not there, as after a restart of the broker before KAZOO is back,
+    /// and our user may not declare it.
+    #[error(
+        "KAZOO has not declared the exchange `{exchange}` on {broker} yet, and this user may not \
+         ({text}): start KAZOO, or let the user configure it"
+    )]
+    KazooMissing {
+        /// The broker, without password.
+        broker: String,
+        /// The exchange.
+        exchange: String,
+        /// The broker's own words.
+        text: String,
+    },
     /// The connection ended.
     #[error("the connection ended: {reason}")]
     ConnectionClosed {
@@ -137,6 +151,10 @@ impl Step {
             };
         };
         let (code, text) = (protocol.get_id(), protocol.get_message().to_string());
+        if let (Self::DeclareExchange(exchange), 403) = (self, code) {
+            let (broker, exchange) = (broker.to_string(), exchange.clone());
+            return EndReason::KazooMissing { broker, exchange, text };
+        }
         if let Some(cure) = self.cure(broker, code) {
             return EndReason::Refused {
                 broker: broker.to_string(),
@@ -270,6 +288,12 @@ mod tests {
                 Step::Serve("publishing"),
                 AMQPHardError::CONNECTIONFORCED.into(),
                 "the connection ended: 320 SAID SO",
+            ),
+            (
+                Step::DeclareExchange("kapps".to_owned()),
+                AMQPSoftError::ACCESSREFUSED.into(),
+                "KAZOO has not declared the exchange `kapps` on amqp://kz@rabbit:5672/voice yet, \
+                 and this user may not (SAID SO): start KAZOO, or let the user configure it",
             ),
             (
                 Step::Connect,
