@@ -32,12 +32,17 @@ pub enum LogError {
     Taken(#[from] TryInitError),
 }
 
+/// The AMQP library logs as errors what we ask it to find out, and a returned message with its
+/// whole payload, which holds a caller's data. What matters of it is logged by us; a filter that
+/// names it has it back.
+const QUIET: &str = "lapin=off";
+
 /// Sets up the process's log; once per process.
 ///
 /// `filter` is in the syntax of `RUST_LOG`. Colours appear only in text on a terminal, and not
 /// where the environment asks for none with `NO_COLOR`.
 pub fn initialise(format: LogFormat, filter: &str, output: LogOutput) -> Result<(), LogError> {
-    let filter = EnvFilter::builder().parse(filter)?;
+    let filter = EnvFilter::builder().parse(format!("{QUIET},{filter}"))?;
     let (writer, terminal) = match output {
         LogOutput::StandardOutput => (BoxMakeWriter::new(io::stdout), io::stdout().is_terminal()),
         LogOutput::StandardError => (BoxMakeWriter::new(io::stderr), io::stderr().is_terminal()),

@@ -138,18 +138,20 @@ impl<'a> Narrator<'a> {
             commands.into_iter().flatten().filter_map(Value::as_object).rev().collect();
         let names: Vec<&str> =
             commands.iter().map(|command| text(command, header::APPLICATION_NAME)).collect();
-        let played: Vec<String> = commands
+        let played: Vec<&str> = commands
             .iter()
             .filter(|command| text(command, header::APPLICATION_NAME) == "play")
-            .map(|command| media(text(command, "Media-Name")))
+            .map(|command| text(command, "Media-Name"))
             .collect();
-        let played = played.join(", then ");
-        for command in commands {
+        let all = |words: fn(&str) -> String| {
+            played.iter().map(|name| words(name)).collect::<Vec<_>>().join(", then ")
+        };
+        for command in &commands {
             if text(command, header::APPLICATION_NAME) == "noop" {
-                self.noop(command, &played);
+                self.noop(command, &all(short_media));
             }
         }
-        (format!("queue ({})", names.join(", ")), format!("play {played}"))
+        (format!("queue ({})", names.join(", ")), format!("play {}", all(media)))
     }
 
     fn noop(&mut self, command: &Object, behind: &str) {
@@ -166,7 +168,7 @@ impl<'a> Narrator<'a> {
                 }
             }
             ("CHANNEL_EXECUTE_COMPLETE", "play") => {
-                format!("{} has ended", media(text(body, "Raw-Application-Data")))
+                format!("{} has ended", short_media(text(body, "Raw-Application-Data")))
             }
             ("CHANNEL_EXECUTE_COMPLETE", application) => format!("`{application}` is done"),
             ("DTMF", _) => format!("the caller presses {}", text(body, "DTMF-Digit")),
@@ -184,6 +186,20 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// A media that was told in full before.
+fn short_media(name: &str) -> String {
+    match prompt(name) {
+        Some(prompt) => format!("the prompt {prompt}"),
+        None if name.starts_with("tone_stream://") => "the tone".to_owned(),
+        None => media(name),
+    }
+}
+
+/// The id of a prompt: `prompt://<account>/<id>/<language>`.
+fn prompt(name: &str) -> Option<&str> {
+    name.strip_prefix("prompt://")?.split('/').nth(1)
+}
+
 /// A media with what a caller hears.
 fn media(name: &str) -> String {
     if let Some(length) = name.strip_prefix("silence_stream://") {
@@ -192,8 +208,7 @@ fn media(name: &str) -> String {
     if name.starts_with("tone_stream://") {
         return format!("a tone ({name})");
     }
-    let prompt = name.strip_prefix("prompt://").and_then(|path| path.split('/').nth(1));
-    let heard = match prompt.unwrap_or_default() {
+    let heard = match prompt(name).unwrap_or_default() {
         "dynamic-cid-enter_cid" => "asking for the number to show",
         "dynamic-cid-invalid_using_default" => "saying that the entry is not accepted",
         "dynamic-cid-accepted_cid" => "saying that the entry is accepted",

@@ -73,6 +73,11 @@ fn every_message_of_a_call_is_told_in_a_sentence() {
             "play prompt://system_media/dynamic-cid-enter_cid/en-us (asking for the number to \
              show)",
         ),
+        (
+            complete("noop", "n2", None),
+            "CHANNEL_EXECUTE_COMPLETE",
+            "done with the prompt dynamic-cid-enter_cid",
+        ),
         (event(Report::Key('5')), "DTMF", "the caller presses 5"),
         (
             command::flush(&target, "f"),
