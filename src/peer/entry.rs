@@ -11,6 +11,7 @@ use crate::callflow::{
     AccountId, Documents, EndpointRestrictions, Found, LookupError, OptionalGroups, Via, lookup,
     restrictions,
 };
+use crate::directory::{ReadError, ReadErrorClass};
 use crate::json::{self, Object};
 use crate::numbers::{AccountRules, OnBadRule, Plan, Rules};
 
@@ -41,8 +42,8 @@ pub struct Placing<'a> {
 pub enum EntryError {
     /// The account does not exist.
     #[error(
-        "account `{id}` does not exist: database `{database}` has no document of that id; check \
-         --account and --couchdb-uri"
+        "account `{id}` does not exist: there is no database `{database}` with a document of that \
+         id; check --account and --couchdb-uri"
     )]
     NoAccount {
         /// Its id.
@@ -180,14 +181,21 @@ async fn account_document<D: Documents>(
     documents: &D,
     placing: &Placing<'_>,
 ) -> Result<Object, EntryError> {
+    let missing = || EntryError::NoAccount {
+        id: placing.account.to_string(),
+        database: placing.database.clone(),
+    };
     match documents.account(placing.account).await {
         Ok(Some(document)) => Ok(document.as_object().cloned().unwrap_or_default()),
-        Ok(None) => Err(EntryError::NoAccount {
-            id: placing.account.to_string(),
-            database: placing.database.clone(),
-        }),
+        Ok(None) => Err(missing()),
+        Err(error) if says_no_database(&error) => Err(missing()),
         Err(error) => Err(unreadable(format!("account `{}`", placing.account), &error)),
     }
+}
+
+fn says_no_database(error: &(dyn std::error::Error + 'static)) -> bool {
+    let class = error.downcast_ref::<ReadError>().map(ReadError::class);
+    class == Some(ReadErrorClass::MissingDatabase)
 }
 
 fn unreadable(what: String, error: &dyn std::error::Error) -> EntryError {
