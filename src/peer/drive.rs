@@ -121,24 +121,30 @@ pub async fn drive(
         return Ok(drive.over(End::Returned(words)));
     }
     loop {
+        // What has arrived comes first: a list of commands is told before what becomes of it.
+        while let Some(arrival) = link.arrived() {
+            if let Some(words) = drive.arrival(link, arrival).await? {
+                return Ok(drive.over(End::Returned(words)));
+            }
+        }
         let now = started.elapsed();
         drive.switch.advance(now);
         drive.tell(link, now).await?;
         if now >= drive.until {
-            if drive.end.is_some() {
-                let end = drive.end.take().unwrap_or(End::Unanswered);
-                return Ok(drive.over(end));
+            match drive.end.take() {
+                Some(end) => return Ok(drive.over(end)),
+                None => drive.give_up(now),
             }
-            drive.give_up(now);
             continue;
         }
         let wake_at = drive.switch.next_at().map_or(drive.until, |at| at.min(drive.until));
         tokio::select! {
             biased;
-            arrival = link.next() => match arrival? {
-                Arrival::Message(received) => drive.take(link, received).await?,
-                Arrival::Returned(words) => return Ok(drive.over(End::Returned(words))),
-            },
+            arrival = link.next() => {
+                if let Some(words) = drive.arrival(link, arrival?).await? {
+                    return Ok(drive.over(End::Returned(words)));
+                }
+            }
             () = sleep_until((started + wake_at).into()) => {}
         }
     }
@@ -190,6 +196,18 @@ impl<F: FnMut(Exchanged)> Drive<'_, F> {
             self.sent(Party::Switch, now, &message);
         }
         Ok(())
+    }
+
+    /// Takes what has arrived; the broker's words where the execute came back.
+    async fn arrival(
+        &mut self,
+        link: &CallLink,
+        arrival: Arrival,
+    ) -> Result<Option<String>, PeerError> {
+        match arrival {
+            Arrival::Message(received) => self.take(link, received).await.map(|()| None),
+            Arrival::Returned(words) => Ok(Some(words)),
+        }
     }
 
     /// Takes a message of the worker's.

@@ -297,6 +297,11 @@ impl CallLink {
             None => Err(self.peer.inner.reason().into()),
         }
     }
+
+    /// What has arrived already, if anything.
+    pub fn arrived(&mut self) -> Option<Arrival> {
+        self.inbox.try_recv().ok()
+    }
 }
 
 impl Drop for CallLink {
