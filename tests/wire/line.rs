@@ -255,11 +255,6 @@ impl Line {
         self.worker_queue.clone().context("the worker has not spoken yet")
     }
 
-    /// Ends the line without waiting for what may still come.
-    pub(crate) async fn let_go(self) {
-        self.channel.close(200, "OK".into()).await.ok();
-    }
-
     /// Ends the line; an error where anything the worker sent was wrong, or came too late.
     pub(crate) async fn close(mut self) -> Result<()> {
         while let Ok(Some(late)) = timeout(AFTERMATH, self.received.recv()).await {

@@ -31,6 +31,7 @@ mod relay;
 mod remote;
 mod scenarios;
 mod scene;
+mod service;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         ("remote", remote::TESTS),
         ("layouts", layouts::TESTS),
         ("moves", moves::TESTS),
+        ("service", service::TESTS),
         ("bad_input", bad_input::TESTS),
         ("faults", faults::TESTS),
         ("figures", figures::TESTS),
