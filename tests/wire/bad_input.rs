@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use lapin::BasicProperties;
 use serde_json::{Value, json};
 
+use crate::events::{Cue, hung_up, key_pressed};
 use crate::harness::{PATIENCE, World, tests};
 use crate::kazoo::{self, REJECTED, header};
 use crate::line::{Line, Until};
@@ -17,6 +18,8 @@ tests![
     replies_that_cannot_be_read_are_kept,
     a_call_without_a_usable_control_queue_goes_on_unchanged,
     odd_but_legal_work_is_served,
+    an_execute_that_comes_twice_is_served_once,
+    an_answer_nobody_takes_is_not_repeated,
 ];
 
 /// What is wrong with a message.
@@ -180,7 +183,7 @@ async fn replies_that_cannot_be_read_are_kept(world: &World) -> Result<()> {
     let (line, _) = scene.serve("2001", &[], Until::Answered).await?;
     let queue = line.worker_queue()?;
     line.close().await?;
-    let mut good = crate::events::key_pressed('1');
+    let mut good = key_pressed('1');
     good["Call-ID"] = json!("a-call-of-nobody@x");
     for bad in junk(&good) {
         send(&scene, &bad, Some(&queue)).await?;
@@ -239,7 +242,7 @@ async fn odd_but_legal_work_is_served(world: &World) -> Result<()> {
         let started = std::time::Instant::now();
         if what == "no Data" {
             // A node without data asks for digits; the caller hangs up.
-            let cues = [crate::events::Cue::at_once(1, crate::events::hung_up())];
+            let cues = [Cue::at_once(1, hung_up())];
             let silence = Until::Silent(Duration::from_millis(100));
             let served = line.follow(started, &cues, silence).await.context(what)?;
             ensure!(served.commands.len() == 1 && served.told.is_none(), "{what}: {served:#?}");
@@ -249,5 +252,36 @@ async fn odd_but_legal_work_is_served(world: &World) -> Result<()> {
         }
         line.close().await.context(what)?;
     }
+    scene.end().await
+}
+
+async fn an_execute_that_comes_twice_is_served_once(world: &World) -> Result<()> {
+    let scene = Scene::set(world, world.account.all_remote()).await?;
+    let call = scene.call("2010")?;
+    let mut line = scene.line().await?;
+    let execute = line.execute(&call, Some(&scene.data(&call)?));
+    line.send(&execute).await?;
+    line.send(&execute).await?;
+    let started = std::time::Instant::now();
+    let cues: Vec<_> = std::iter::once(Cue::done(1)).chain(Cue::keys(2, "123456")).collect();
+    let served = line.follow(started, &cues, Until::Answered).await?;
+    // Closing complains of anything that still comes.
+    ensure!(served.commands.len() == 5, "{:#?}", served.commands);
+    line.close().await?;
+    scene.end().await
+}
+
+async fn an_answer_nobody_takes_is_not_repeated(world: &World) -> Result<()> {
+    let scene = Scene::set(world, world.account.all_remote()).await?;
+    let call = scene.call("2001")?;
+    let mut line = scene.line().await?;
+    let mut execute = line.execute(&call, Some(&scene.data(&call)?));
+    execute["Server-ID"] = json!("pid://<0.1.0>/callflow_route_of_a_node_that_died");
+    line.send(&execute).await?;
+    let silence = Until::Silent(Duration::from_millis(200));
+    let served = line.follow(std::time::Instant::now(), &[], silence).await?;
+    ensure!(served.told.is_none() && served.commands.is_empty(), "{served:#?}");
+    line.close().await?;
+    scene.a_normal_call_works().await?;
     scene.end().await
 }

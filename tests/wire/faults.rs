@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::events::{Cue, done, key_pressed};
+use crate::events::{Cue, key_pressed};
 use crate::harness::{PATIENCE, World, tests};
 use crate::kazoo::{self, Kazoo, Received, WORK};
 use crate::line::{Line, Until};
@@ -19,6 +19,7 @@ use crate::worker::{DETAILED, Worker};
 tests![
     a_worker_serves_again_after_the_broker_was_restarted,
     a_call_of_a_killed_worker_starts_again_with_the_next,
+    a_call_in_flight_survives_a_cut_connection,
     a_redelivered_call_that_has_ended_is_dropped,
     a_redelivered_call_nobody_knows_of_goes_on,
     a_call_that_came_while_no_worker_ran_is_served_by_the_next,
@@ -50,18 +51,18 @@ async fn a_worker_serves_again_after_the_broker_was_restarted(world: &World) -> 
     scene.end().await
 }
 
+/// The questions for channels that come to an ecallmgr.
+async fn questions(kazoo: &Kazoo) -> Result<mpsc::UnboundedReceiver<Received>> {
+    let queue = format!("ecallmgr_{:08x}", rand::random::<u32>());
+    kazoo.listen(&queue, &[("callevt", "call.status_req.#")]).await
+}
+
 /// A manual entry whose worker dies while the prompt plays, and the questions the next one asks.
 async fn orphaned(
     scene: Scene<'_>,
 ) -> Result<(Scene<'_>, Line, mpsc::UnboundedReceiver<Received>)> {
-    let questions = scene
-        .kazoo
-        .listen(
-            &format!("ecallmgr_{:08x}", rand::random::<u32>()),
-            &[("callevt", "call.status_req.#")],
-        )
-        .await?;
-    let cues = [Cue::at_once(1, done(1))];
+    let questions = questions(&scene.kazoo).await?;
+    let cues = [Cue::done(1)];
     let silence = Until::Silent(Duration::from_millis(100));
     let (mut line, served) = scene.serve("2010", &cues, silence).await?;
     ensure!(served.accepted && served.commands.len() == 2, "{served:#?}");
@@ -95,10 +96,15 @@ async fn answer(
 
 async fn a_call_of_a_killed_worker_starts_again_with_the_next(world: &World) -> Result<()> {
     let scene = Scene::set(world, world.account.all_remote()).await?;
-    let (scene, mut line, mut questions) = orphaned(scene).await?;
+    let (scene, line, mut questions) = orphaned(scene).await?;
     answer(&scene.kazoo, &mut questions, line.call_id(), "active").await?;
-    let cues: Vec<_> =
-        [Cue::at_once(1, done(1))].into_iter().chain(Cue::keys(2, "123456")).collect();
+    digits_are_collected_anew(line).await?;
+    scene.end().await
+}
+
+/// The caller hears the prompt again, and types.
+async fn digits_are_collected_anew(mut line: Line) -> Result<()> {
+    let cues: Vec<_> = std::iter::once(Cue::done(1)).chain(Cue::keys(2, "123456")).collect();
     let served = line.follow(Instant::now(), &cues, Until::Answered).await?;
     let media: Vec<_> = served
         .commands
@@ -109,7 +115,30 @@ async fn a_call_of_a_killed_worker_starts_again_with_the_next(world: &World) -> 
     ensure!(media[1].contains("dynamic-cid-enter_cid"), "{media:?}");
     let flow = served.told.as_ref().and_then(Told::flow).context("no flow")?;
     ensure!(flow["data"]["caller_id"]["number"] == "123456", "{flow:?}");
-    line.close().await?;
+    line.close().await
+}
+
+async fn a_call_in_flight_survives_a_cut_connection(world: &World) -> Result<()> {
+    let account = world.account.all_remote();
+    world.load(&account).await?;
+    let relay = Relay::closed(&world.servers.amqp).await?;
+    relay.open().await?;
+    let worker =
+        Worker::launch(&relay.uri(&world.servers.amqp)?, &world.servers.couchdb, DETAILED)?;
+    worker.ready(PATIENCE).await?;
+    let scene = Scene::with(world, account, worker).await?;
+    let mut questions = questions(&scene.kazoo).await?;
+    let silence = Until::Silent(Duration::from_millis(100));
+    let (mut line, served) = scene.serve("2010", &[Cue::done(1)], silence).await?;
+    ensure!(served.commands.len() == 2, "{served:#?}");
+    relay.close();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    relay.open().await?;
+    line.begins_anew();
+    answer(&scene.kazoo, &mut questions, line.call_id(), "active").await?;
+    digits_are_collected_anew(line).await?;
+    scene.worker.ready(PATIENCE).await?;
+    scene.a_normal_call_works().await?;
     scene.end().await
 }
 
@@ -155,8 +184,7 @@ async fn a_call_that_came_while_no_worker_ran_is_served_by_the_next(world: &Worl
 
 async fn an_old_call_is_served_only_if_its_channel_is_there(world: &World) -> Result<()> {
     let scene = Scene::set(world, world.account.all_remote()).await?;
-    let queue = format!("ecallmgr_{:08x}", rand::random::<u32>());
-    let mut questions = scene.kazoo.listen(&queue, &[("callevt", "call.status_req.#")]).await?;
+    let mut questions = questions(&scene.kazoo).await?;
     for (status, served) in [("active", true), ("terminated", false)] {
         let call = scene.call("2001")?;
         let mut line = scene.line().await?;
