@@ -167,7 +167,7 @@ async fn place(
     let transcript = Transcript::new(scenario, rules, &call_id, &lines, &driven, play);
     match args.format {
         OutputFormat::Text => printer.text(|| transcript.conclusion())?,
-        OutputFormat::Json => printer.json(&transcript.json())?,
+        OutputFormat::Json => Printer::json(&transcript.json())?,
     }
     Ok(if transcript.problem.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -236,7 +236,7 @@ impl Printer {
         }
     }
 
-    fn json(&mut self, value: &Value) -> Result<(), CliError> {
+    fn json(value: &Value) -> Result<(), CliError> {
         let text = serde_json::to_string_pretty(value).map_err(failed)?;
         Self::write(&(text + "\n"))
     }

@@ -55,6 +55,9 @@ fn what_our_worker_sends_has_no_faults() {
     }
 }
 
+/// Spoils a good message.
+type Fault = Box<dyn Fn(&mut Received)>;
+
 #[test]
 fn each_fault_of_a_command_is_told() {
     let (checker, ids) = (Checker::default(), fixtures::ids());
@@ -62,7 +65,7 @@ fn each_fault_of_a_command_is_told() {
     let body = |received: &mut Received, key: &str, value: Value| {
         received.body.as_mut().unwrap().insert(key.to_owned(), value);
     };
-    let cases: Vec<(Box<dyn Fn(&mut Received)>, &str)> = vec![
+    let cases: Vec<(Fault, &str)> = vec![
         (Box::new(|it| it.content_type = None), "no content type"),
         (Box::new(|it| it.content_type = Some("text/plain".into())), "`text/plain`"),
         (Box::new(|it| it.content_encoding = Some("gzip".into())), "`gzip`"),

@@ -247,8 +247,7 @@ pub(super) const LOG_FILTER: SettingDoc = SettingDoc {
     name: "log-filter",
     variable: Some("RUST_LOG"),
     ..doc(
-        // The AMQP library logs what the session reports anyway, as errors where none happened.
-        "info,lapin=off",
+        "info",
         "a level (error, warn, info, debug, trace) or a filter such as \
          `info,kazoo_dynamic_cid::amqp=debug`",
         "What is logged",

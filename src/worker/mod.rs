@@ -214,6 +214,7 @@ fn cause(reason: &EndReason) -> &'static str {
     match reason {
         EndReason::ConnectFailed { .. } => "connect_failed",
         EndReason::Refused { .. } => "refused",
+        EndReason::KazooMissing { .. } => "kazoo_missing",
         EndReason::ConnectionClosed { .. } => "connection_closed",
         EndReason::ChannelClosed { .. } => "channel_closed",
         EndReason::ConsumerEnded { .. } => "consumer_ended",
