@@ -23,6 +23,7 @@ tests![
     nodes_that_differ_in_what_follows_let_the_call_go_on_unchanged,
     a_document_of_its_own_is_found_through_a_callflow_node,
     a_node_behind_the_accounts_preflow_is_found,
+    whatever_json_follows_the_node_arrives_unharmed,
 ];
 
 fn callflow(id: &str, pattern: &str, flow: Value) -> Value {
@@ -221,5 +222,27 @@ async fn a_node_behind_the_accounts_preflow_is_found(world: &World) -> Result<()
     ensure!(flow.get("module") == Some(&json!("dynamic_cid")), "{served:#?}");
     ensure!(flow["data"]["caller_id"]["number"] == "+14155550922", "{served:#?}");
     line.close().await?;
+    scene.end().await
+}
+
+async fn whatever_json_follows_the_node_arrives_unharmed(world: &World) -> Result<()> {
+    let data = json!({
+        "text": "Zoë \u{1F4DE} \"quoted\"\n\u{0}", "empty": "", "null": null, "yes": true, "no": false,
+        // As far as a CouchDB written in JavaScript keeps them.
+        "numbers": [0, 1, 255, 256, -1, i32::MAX, i32::MIN, 1_i64 << 31, (1_i64 << 53) - 1,
+                    1 - (1_i64 << 53)],
+        "floats": [0.5, -1.25e300, 1e-300], "bytes": [104, 105], "nothing": [], "none": {},
+        "deep": [[[{"a.b": {"": [{}]}}]]], "long": "x".repeat(70_000),
+        "many": (0..300).collect::<Vec<_>>(),
+    });
+    let mut child = rest();
+    child["data"] = data;
+    child["pvt_odd"] = json!([null]);
+    let node = remote(fixed("+14155550911"), json!({"_": child}));
+    let scene = scene(world, [callflow("cf_odd", r"^\*76(\d+)$", node)]).await?;
+    let came = scene.run(&scene.call("*764158867900")?, UNEVENTFUL).await?;
+    let flow = came.told()?.flow().cloned().unwrap_or_default();
+    ensure!(flow["children"]["_"] == child, "{:#}", flow["children"]["_"]);
+    ensure!(came.offnets.len() == 1, "{came:#?}");
     scene.end().await
 }
