@@ -1,5 +1,8 @@
 //! What the project says of itself must be true: its rooms, its documents.
 
+// What cannot fail in a test may be unwrapped.
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 
 use kazoo_dynamic_cid::dynamic_cid::Reason;

@@ -1,5 +1,8 @@
 //! Properties of the decision core for any data, any settings and any order of events.
 
+// What cannot fail in a test may be unwrapped.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
