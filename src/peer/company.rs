@@ -66,18 +66,18 @@ impl Peer {
         duration: Duration,
         listening: impl FnOnce(),
     ) -> Result<Company, PeerError> {
-        let nodes = Exchange::Nodes.name();
         let asked = self.asked();
         let asked = &asked;
+        let nodes = asked.name(Exchange::Nodes);
         self.on_scratch_channel(async |channel| {
             let passive = ExchangeDeclareOptions { passive: true, ..Default::default() };
             let declare = channel.exchange_declare(
-                nodes.into(),
+                short(&nodes)?,
                 LapinKind::Fanout,
                 passive,
                 FieldTable::default(),
             );
-            let step = Step::DeclareExchange(nodes.to_owned());
+            let step = Step::DeclareExchange(nodes.clone());
             if asked.if_there(step, declare).await?.is_none() {
                 return Ok(Company::Never);
             }

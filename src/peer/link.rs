@@ -65,6 +65,8 @@ struct Inner {
     broker: Broker,
     /// For each answer of the broker.
     limit: Duration,
+    /// What stands in front of the names of exchanges.
+    prefix: String,
     opened: tokio::sync::Mutex<Option<Opened>>,
     close: Duration,
     queue: String,
@@ -81,17 +83,27 @@ impl Peer {
     /// Connects, declares the exchanges a call needs with KAZOO's flags, and listens on a queue of
     /// its own.
     pub async fn connect(broker: &Broker, node: &str) -> Result<Self, PeerError> {
+        Self::connect_within(broker, node, "").await
+    }
+
+    /// The same with something in front of the names of all exchanges.
+    pub(super) async fn connect_within(
+        broker: &Broker,
+        node: &str,
+        prefix: &str,
+    ) -> Result<Self, PeerError> {
         let topology = Topology::execute(std::iter::empty::<String>());
         let config = SessionConfig::new(vec![broker.clone()], format!("{node} (call)"), topology);
         let opened = amqp::open(&config, broker).await?;
         let limit = config.timing.request;
-        let asked = Asked { broker, limit };
+        let asked = Asked { broker, limit, prefix };
         match Self::set_up(&opened.connection, &asked).await {
             Ok((queue, confirmed, unconfirmed, consumer)) => {
                 let peer = Self {
                     inner: Arc::new(Inner {
                         broker: broker.clone(),
                         limit,
+                        prefix: prefix.to_owned(),
                         opened: tokio::sync::Mutex::new(Some(opened)),
                         close: config.timing.close,
                         queue,
@@ -144,8 +156,11 @@ impl Peer {
         let ids = CallIds::new(&self.inner.queue, number);
         let (sender, inbox) = unbounded_channel();
         let mut calls = self.inner.calls();
-        for key in keys(&ids) {
-            calls.insert(key, sender.clone());
+        // Once the connection has ended, the inbox ends with the last sender, which is this one.
+        if self.inner.ended.get().is_none() {
+            for key in keys(&ids) {
+                calls.insert(key, sender.clone());
+            }
         }
         drop(calls);
         CallLink { peer: self.clone(), ids, inbox }
@@ -176,8 +191,7 @@ impl Peer {
     pub async fn close(&self) {
         if let Some(opened) = self.inner.opened.lock().await.take() {
             let alive = self.inner.ended.get().is_none();
-            // What is told to those who go on is that it was us.
-            let _ = self.inner.ended.set(EndReason::Stopped);
+            self.inner.end(EndReason::Stopped);
             opened.close(alive, self.inner.close).await;
         }
     }
@@ -185,7 +199,7 @@ impl Peer {
 
 impl Inner {
     fn asked(&self) -> Asked<'_> {
-        Asked { broker: &self.broker, limit: self.limit }
+        Asked { broker: &self.broker, limit: self.limit, prefix: &self.prefix }
     }
 
     fn calls(&self) -> std::sync::MutexGuard<'_, HashMap<String, UnboundedSender<Arrival>>> {
@@ -206,7 +220,7 @@ impl Inner {
 
     /// Hands a delivery to its call: by the process it is for, else by the call it tells.
     fn dispatch(&self, delivery: &Delivery) {
-        let received = received(delivery);
+        let received = received(delivery, &self.prefix);
         let mut calls = self.calls();
         let pid = received.deliver_to_pid.as_ref();
         let call_id = received.body.as_ref().map_or("", |body| text(body, header::CALL_ID));
@@ -249,7 +263,7 @@ impl CallLink {
         let options = BasicPublishOptions { mandatory: true, immediate: false };
         let payload = message.payload();
         let publish = channel.basic_publish(
-            message.exchange.name().into(),
+            short(&asked.name(message.exchange))?,
             short(&message.routing_key)?,
             options,
             &payload,
@@ -278,15 +292,16 @@ impl CallLink {
     /// Publishes a message whose loss would be noticed by its effects.
     pub async fn tell(&self, message: &Message) -> Result<(), PeerError> {
         let inner = &self.peer.inner;
+        let asked = inner.asked();
         let payload = message.payload();
         let publish = inner.unconfirmed.basic_publish(
-            message.exchange.name().into(),
+            short(&asked.name(message.exchange))?,
             short(&message.routing_key)?,
             BasicPublishOptions::default(),
             &payload,
             properties(message),
         );
-        inner.asked().answer(Step::Serve("publishing"), publish).await?;
+        asked.answer(Step::Serve("publishing"), publish).await?;
         Ok(())
     }
 

@@ -2,6 +2,8 @@
 //!
 //! A [`Scenario`] is a call as KAZOO knows it when it reaches the node.
 
+#[cfg(test)]
+mod broker_tests;
 mod check;
 mod company;
 mod drive;

@@ -16,13 +16,19 @@ use super::received::{Received, text};
 use crate::amqp::{Broker, Step};
 use crate::kapi::{Exchange, ExchangeKind, Message, header, message, new_msg_id};
 
-/// What a request to the broker needs: whom, and how long.
+/// What a request to the broker needs: whom, how long, and what stands in front of the names of
+/// exchanges, which is nothing but in tests that share a broker.
 pub(super) struct Asked<'a> {
     pub(super) broker: &'a Broker,
     pub(super) limit: Duration,
+    pub(super) prefix: &'a str,
 }
 
 impl Asked<'_> {
+    pub(super) fn name(&self, exchange: Exchange) -> String {
+        format!("{}{}", self.prefix, exchange.name())
+    }
+
     pub(super) async fn answer<T>(
         &self,
         step: Step,
@@ -68,14 +74,15 @@ impl Asked<'_> {
             ExchangeKind::Topic => LapinKind::Topic,
             ExchangeKind::Fanout => LapinKind::Fanout,
         };
+        let name = self.name(exchange);
         let declare = channel.exchange_declare(
-            exchange.name().into(),
+            short(&name)?,
             kind,
             // KAZOO's flags: none of them is set.
             ExchangeDeclareOptions::default(),
             FieldTable::default(),
         );
-        self.answer(Step::DeclareExchange(exchange.name().to_owned()), declare).await
+        self.answer(Step::DeclareExchange(name), declare).await
     }
 
     pub(super) async fn bind(
@@ -85,10 +92,11 @@ impl Asked<'_> {
         exchange: Exchange,
         key: &str,
     ) -> Result<(), PeerError> {
-        let step = Step::Bind { queue: queue.to_owned(), exchange: exchange.name().to_owned() };
+        let exchange = self.name(exchange);
+        let step = Step::Bind { queue: queue.to_owned(), exchange: exchange.clone() };
         let bind = channel.queue_bind(
             short(queue)?,
-            exchange.name().into(),
+            short(&exchange)?,
             short(key)?,
             QueueBindOptions::default(),
             FieldTable::default(),
@@ -131,8 +139,9 @@ pub(super) async fn private_queue(
 }
 
 /// A delivery as the rest of this room takes it.
-pub(super) fn received(delivery: &Delivery) -> Received {
+pub(super) fn received(delivery: &Delivery, prefix: &str) -> Received {
     let properties = &delivery.properties;
+    let exchange = delivery.exchange.as_str();
     let word = |property: &Option<ShortString>| property.as_ref().map(ToString::to_string);
     let headers = properties.headers().as_ref().map(FieldTable::inner);
     let pid = headers.and_then(|headers| headers.get(header::DELIVER_TO_PID));
@@ -145,7 +154,7 @@ pub(super) fn received(delivery: &Delivery) -> Received {
             AMQPValue::ByteArray(bytes) => String::from_utf8_lossy(bytes.as_slice()).into_owned(),
             other => format!("{other:?}"),
         }),
-        exchange: delivery.exchange.to_string(),
+        exchange: exchange.strip_prefix(prefix).unwrap_or(exchange).to_owned(),
         routing_key: delivery.routing_key.to_string(),
         body: Received::parse(&delivery.data),
     }
@@ -231,7 +240,7 @@ mod tests {
             .with_content_type("text/plain".into())
             .with_content_encoding("gzip".into())
             .with_headers(headers);
-        let read = received(&delivery);
+        let read = received(&delivery, "");
         assert_eq!(read.deliver_to_pid.as_deref(), Some("<0.2.0>"));
         assert_eq!(read.content_type.as_deref(), Some("text/plain"));
         assert_eq!(read.content_encoding.as_deref(), Some("gzip"));
@@ -239,7 +248,7 @@ mod tests {
         assert_eq!(read.body, Ok(Object::new()));
         for payload in [&b"[]"[..], b"", b"\xff"] {
             let delivery = Delivery::mock(1, "x".into(), "q".into(), false, payload.to_vec());
-            assert!(received(&delivery).body.is_err());
+            assert!(received(&delivery, "").body.is_err());
         }
     }
 }
