@@ -7,7 +7,7 @@
 //!
 //! | Outcome | Answer | What KAZOO then has |
 //! |---|---|---|
-//! | static, manual | static node, then the node's `_` child | everything exact |
+//! | static, manual | static node, then the node's `_` child | everything exact; after manual entry KAZOO also tells the switch the caller's name, which is the one it has |
 //! | list, destination is the whole capture group (named groups) | static node, then a `callflow` node | everything exact |
 //! | list, a part of it; the node has no `_` child | static node, then the found flow with `to_did` | caller ID and DID exact; Request, To, callee keep the key |
 //! | list, a part of it; the node has a `_` child, or the found flow branches | native: the same node without `remote_execution` | everything exact |
@@ -194,3 +194,7 @@ fn native(node: Node<'_>) -> Answer {
 fn answer(result: ActionResult, before: Before, kind: &'static str) -> Answer {
     Answer { result: Some(result), before, kind }
 }
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

@@ -182,3 +182,7 @@ impl CallControl {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "call_control_tests.rs"]
+mod tests;

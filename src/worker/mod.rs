@@ -15,9 +15,11 @@ pub mod hand_back;
 mod reports;
 mod session;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::FutureExt;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -264,30 +266,42 @@ async fn run(
     doubtful: bool,
     receipt: Option<Receipt>,
 ) {
-    let msg_id = execute.msg_id.clone();
-    if !session.begin(&msg_id) {
-        tracing::warn!(msg_id, "the same execute came twice; the first is being served");
+    let waiting = Waiting {
+        server_id: execute.server_id.clone(),
+        msg_id: execute.msg_id.clone(),
+        call_id: execute.call_id.clone(),
+    };
+    if !session.begin(&waiting.msg_id) {
+        tracing::warn!(msg_id = waiting.msg_id, "the same execute came twice; it is served once");
         acknowledge(&session, receipt);
         return;
     }
     shared.metrics.in_flight.inc();
+    // A panic would be a defect of ours; the caller must not wait for ever because of it.
+    let serving = AssertUnwindSafe(execute::serve(&shared, &session, execute, doubtful));
     let served = tokio::select! {
         biased;
         () = session.ended.cancelled() => None,
-        served = execute::serve(&shared, &session, execute, doubtful) => Some(served),
+        served = serving.catch_unwind() => Some(served),
     };
     match served {
         None => tracing::warn!("the session ended; the broker will hand the call out again"),
-        Some(Ok(Served::Answered)) => acknowledge(&session, receipt),
-        Some(Ok(Served::NoAnswerOwed(cause))) => {
+        Some(Ok(Ok(Served::Answered))) => acknowledge(&session, receipt),
+        Some(Ok(Ok(Served::NoAnswerOwed(cause)))) => {
             shared.metrics.abandoned(cause);
             acknowledge(&session, receipt);
         }
         // Not acknowledged: the session is torn down and the broker hands the call out again.
-        Some(Err(error)) => tracing::warn!(%error, "the call could not be answered"),
+        Some(Ok(Err(error))) => tracing::warn!(%error, "the call could not be answered"),
+        Some(Err(_)) => {
+            tracing::error!("serving the call panicked; its flow goes on unchanged");
+            shared.metrics.abandoned("panicked");
+            release(&shared, &session, &waiting).await;
+            acknowledge(&session, receipt);
+        }
     }
     shared.metrics.in_flight.dec();
-    session.finish(&msg_id);
+    session.finish(&waiting.msg_id);
 }
 
 fn acknowledge(session: &Session, receipt: Option<Receipt>) {
