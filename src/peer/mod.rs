@@ -1,6 +1,11 @@
 //! KAZOO's side of a call, played for tests and smoke tests.
 //!
-//! A [`Scenario`] is a call as KAZOO knows it when it reaches the node.
+//! [`scenario`](fn@scenario) finds out what KAZOO would hand over for a dialled number: a
+//! [`Scenario`], the same for any number of calls. A [`Peer`] is the connection they share, and
+//! [`drive`](fn@drive) plays one call over it: it hands the call over, lets a [`Switch`] do what
+//! the worker commands, and ends with the worker's answer. Nothing here prints: [`drive`](fn@drive)
+//! tells each message, a [`Checker`] its faults, a [`Narrator`] its words, and [`Meaning`] what
+//! becomes of the call.
 
 #[cfg(test)]
 mod broker_tests;
