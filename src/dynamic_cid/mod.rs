@@ -24,9 +24,6 @@ mod reason;
 mod restriction;
 mod step;
 
-#[cfg(test)]
-mod tests;
-
 pub use action::Action;
 pub use config::{Setting, SystemConfig};
 pub use departures::{

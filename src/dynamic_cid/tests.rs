@@ -1,1 +1,0 @@
-//! Data-driven tests of the whole action.
