@@ -182,6 +182,7 @@ fn start(world: &World) -> (Action, Step) {
         }),
         departures: Departures::from(world.preset),
         config: Arc::new(config.clone()),
+        ..Context::default()
     };
     Action::start(Job::new(world.data.clone(), &call, &config), context, 0)
 }

@@ -186,6 +186,7 @@ impl Action {
             config: &self.context.config,
             account_id: &self.job.account_id,
             language: &self.job.language,
+            overrides: &self.context.prompt_overrides,
         }
     }
 

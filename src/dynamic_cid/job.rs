@@ -1,5 +1,6 @@
 //! What the action is given.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Departures, List, Mode, SystemConfig};
@@ -80,4 +81,6 @@ pub struct Context {
     pub list: ListRead,
     /// Where we differ from KAZOO.
     pub departures: Departures,
+    /// Prompts of which the account has a version of its own, as KAZOO 4.3 looks for them.
+    pub prompt_overrides: Arc<BTreeSet<String>>,
 }

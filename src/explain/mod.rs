@@ -213,7 +213,7 @@ fn tell(
         reason: run.outcome.reason().as_str(),
         caller_id_number: changes.number.clone(),
         caller_id_name: changes.name.clone(),
-        destination: changes.destination.clone(),
+        destination: changes.destination_number().map(str::to_owned),
         entry: run.selected_key.clone(),
         answer: answer.kind,
         result,

@@ -21,6 +21,7 @@
 //!
 //! Source: `cf_remote_action.erl` (`handle_action_return`), `cf_dynamic_cid.erl`, `cf_exe.erl`.
 
+use crate::call::Destination;
 use crate::callflow::inline::InlineLimits;
 use crate::callflow::{self, Did};
 use crate::dynamic_cid::{Change, Effect, ListAnswer, Mode, Outcome};
@@ -34,8 +35,8 @@ pub struct Changes {
     pub number: Option<String>,
     /// The caller's name; manual entry sets none.
     pub name: Option<String>,
-    /// The normalised destination.
-    pub destination: Option<String>,
+    /// Where the call goes.
+    pub destination: Option<Destination>,
     /// Whether the changes were stored.
     pub stored: bool,
 }
@@ -48,12 +49,17 @@ impl Changes {
                 Effect::Change(Change::Number(number)) => self.number = Some(number.clone()),
                 Effect::Change(Change::Name(name)) => self.name = Some(name.clone()),
                 Effect::Change(Change::Destination(destination)) => {
-                    self.destination = Some(destination.number.clone());
+                    self.destination = Some(destination.clone());
                 }
                 Effect::Store => self.stored = true,
                 Effect::Command(_) => {}
             }
         }
+    }
+
+    /// The normalised destination.
+    pub fn destination_number(&self) -> Option<&str> {
+        Some(&self.destination.as_ref()?.number)
     }
 }
 

@@ -24,7 +24,7 @@ fn changes() -> Changes {
     Changes {
         number: Some("1555".into()),
         name: Some("Sales".into()),
-        destination: Some("+1514".into()),
+        destination: Some(Destination { number: "+1514".into(), request_user: "+1514".into() }),
         stored: true,
     }
 }

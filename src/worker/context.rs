@@ -89,6 +89,7 @@ pub async fn gather(
         account_rules: Arc::new(account_rules),
         list,
         departures,
+        prompt_overrides: Arc::default(),
     };
     Gathered { job, context, bad_departures }
 }

@@ -45,7 +45,7 @@ pub async fn choose(
         _ => None,
     });
     let found = decision.route.and_then(|route| route.found.as_ref());
-    let did = match (found, account, &decision.changes.destination) {
+    let did = match (found, account, decision.changes.destination_number()) {
         (Some(_), Some(account), Some(destination)) => {
             did(directory, account, call, destination, decision.context).await
         }
@@ -99,7 +99,7 @@ fn whole_group(decision: &Decision<'_>) -> bool {
     let group = decision.job.capture_group.as_deref();
     let rules = &decision.context.rules;
     let normalised = group.and_then(|group| rules.normalise(group, OnBadRule::Skip).ok());
-    normalised.is_some() && normalised == decision.changes.destination
+    normalised.is_some() && normalised.as_deref() == decision.changes.destination_number()
 }
 
 /// Whether KAZOO's own module, on the same facts, would decide the same: the core is asked with

@@ -9,6 +9,7 @@ pub mod answer;
 mod call_control;
 mod channel;
 pub mod context;
+mod conversation;
 mod documents;
 mod execute;
 pub mod hand_back;

@@ -60,6 +60,7 @@ pub(crate) fn run(case: &Case, preset: Preset) -> Answer {
         account_rules: Arc::new(account_rules),
         list,
         departures,
+        ..Context::default()
     };
     let mut branch = None;
     let run = simulation::run(job, context, script(case), |question| {

@@ -147,6 +147,7 @@ impl Account {
                 ListRead::Read(Arc::new(list))
             }),
             departures: Departures::from(Preset::Kazoo),
+            ..Context::default()
         }
     }
 

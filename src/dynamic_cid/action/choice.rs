@@ -1,5 +1,6 @@
 //! A caller ID from the node itself, or from an entry of a list.
 
+use super::super::prompt::BAD_DESTINATION;
 use super::super::{IdxName, ListRead, Reason, Row, Selection};
 use super::{Action, Death, Progression, Selected};
 use crate::dynamic_cid::{Effect, Next, Outcome};
@@ -101,7 +102,7 @@ impl Action {
     }
 
     pub(super) fn bad_destination(&mut self, reason: Reason, effects: &mut Vec<Effect>) -> Next {
-        self.play(self.prompts().account("fault-can_not_be_completed_as_dialed"), effects);
+        self.play(self.prompts().account(BAD_DESTINATION), effects);
         Next::Done(Outcome::Stop(reason))
     }
 }

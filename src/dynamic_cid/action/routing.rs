@@ -1,5 +1,6 @@
 //! Where a list's destination goes, and whether the caller may call it.
 
+use super::super::prompt::{INVALID_EXTENSION, UNAUTHORIZED};
 use super::super::{OptionalGroups, Reason, Verdict, verdict};
 use super::{Action, Death, Progression, State};
 use crate::dynamic_cid::{Command, Effect, Endpoint, Event, Next, Outcome, Question, Routed};
@@ -48,7 +49,7 @@ impl Action {
                 Err(Death(Reason::OptionalGroups))
             }
             Routed::Found { .. } | Routed::NotFound | Routed::Crashed => {
-                let noop = self.play(self.prompts().account("disa-invalid_extension"), effects);
+                let noop = self.play(self.prompts().account(INVALID_EXTENSION), effects);
                 self.state = State::InvalidExtension { noop };
                 Ok(Next::Wait { wake_at: self.deadline })
             }
@@ -83,7 +84,7 @@ impl Action {
 
     pub(super) fn refuse_call(&mut self, effects: &mut Vec<Effect>) -> Next {
         effects.push(Effect::Command(Command::Answer));
-        self.play(self.prompts().account("cf-unauthorized_call"), effects);
+        self.play(self.prompts().account(UNAUTHORIZED), effects);
         effects.push(Effect::Command(Command::Hangup));
         Next::Done(Outcome::Refused)
     }

@@ -1,0 +1,361 @@
+//! A call while an action runs on it: commands out, events in, and the action's own loop. The same
+//! for both seams; what becomes of the outcome is theirs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::{Before, Changes};
+use super::call_control::{CallControl, Heard, Loss};
+use super::context::{self, Gathered, Route};
+use super::session::Session;
+use super::{Shared, channel};
+use crate::amqp::{LinkError, Published};
+use crate::call::Call;
+use crate::directory::AccountId;
+use crate::dynamic_cid::{
+    Action, Command, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question,
+};
+use crate::kapi::{self, Inbound, Message};
+
+/// What ends an action before its outcome.
+#[derive(Debug)]
+pub(super) enum Interrupted {
+    /// The call is gone or somebody else's.
+    Lost(Loss),
+    /// Nobody executes our commands any more.
+    ControlGone,
+    /// A message could not be published or a binding not made: the session is ending, and the
+    /// broker hands the work out again.
+    Failed(LinkError),
+}
+
+impl From<LinkError> for Interrupted {
+    fn from(error: LinkError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// An action that came to its outcome.
+pub(super) struct Decided {
+    /// The action.
+    pub(super) action: Action,
+    /// How it ended.
+    pub(super) outcome: Outcome,
+    /// The destination's route, where it asked for one.
+    pub(super) route: Option<Route>,
+}
+
+/// A call being served.
+pub(super) struct Conversation<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) session: &'a Session,
+    pub(super) call: Call,
+    /// `None` where the call names no account that can be one.
+    pub(super) account: Option<AccountId>,
+    /// The id the call has now.
+    pub(super) call_id: String,
+    pub(super) started: Instant,
+    /// What the action has changed so far.
+    pub(super) changes: Changes,
+    /// `None` where the call has no usable Control-Queue: it can be answered, not spoken to.
+    control: Option<CallControl>,
+    sender: mpsc::Sender<Arc<Inbound>>,
+    events: mpsc::Receiver<Arc<Inbound>>,
+    listening: bool,
+    /// Effects that were not sent yet.
+    held: Vec<Effect>,
+    /// The last media that was sent and has not ended, as far as we heard.
+    playing: Option<NoopId>,
+}
+
+impl<'a> Conversation<'a> {
+    pub(super) fn new(
+        shared: &'a Shared,
+        session: &'a Session,
+        call: Call,
+        call_id: String,
+        control: Option<CallControl>,
+    ) -> Self {
+        let account = call.account_id();
+        let account_id = account.as_deref().and_then(AccountId::new);
+        if account_id.is_none() {
+            tracing::warn!(account = account.as_deref().unwrap_or("none"), "no usable Account-ID");
+        }
+        let (sender, events) = Session::mailbox();
+        Self {
+            shared,
+            session,
+            call,
+            account: account_id,
+            call_id,
+            started: Instant::now(),
+            changes: Changes::default(),
+            control,
+            sender,
+            events,
+            listening: false,
+            held: Vec::new(),
+            playing: None,
+        }
+    }
+
+    /// Runs the action to its outcome. Effects are sent when it has to wait for the call; what is
+    /// left is held. `notice` goes out before the first wait.
+    pub(super) async fn run(
+        &mut self,
+        gathered: Gathered,
+        mut notice: Option<Message>,
+    ) -> Result<Decided, Interrupted> {
+        let Gathered { job, context, .. } = gathered;
+        let (mut action, mut step) = Action::start(job, context, self.now());
+        let mut route = None;
+        loop {
+            self.changes.note(&step.effects);
+            self.held.append(&mut step.effects);
+            let event = match step.next {
+                Next::Done(outcome) => {
+                    self.shared.metrics.decided(
+                        action.mode().as_str(),
+                        outcome.as_str(),
+                        outcome.reason().as_str(),
+                    );
+                    return Ok(Decided { action, outcome, route });
+                }
+                Next::Ask(Question::Route { destination, restrictions }) => {
+                    let found = self.route(&destination, restrictions, action.context()).await;
+                    let routed = found.routed.clone();
+                    route = Some(found);
+                    Event::Routed(routed)
+                }
+                Next::Wait { wake_at } => {
+                    self.hear_the_call().await?;
+                    if let Some(notice) = notice.take() {
+                        self.session.publish(&notice, false).await?;
+                    }
+                    self.send_held(Before::Everything).await?;
+                    self.next_event(wake_at).await?
+                }
+            };
+            step = action.on(self.now(), &event);
+        }
+    }
+
+    async fn route(&self, destination: &str, restrictions: bool, context: &Context) -> Route {
+        let authorizing = self.call.authorizing_id();
+        let (directory, account) = (&self.shared.directory, self.account.as_ref());
+        let authorizing = authorizing.as_deref();
+        context::route(directory, account, authorizing, destination, restrictions, context).await
+    }
+
+    // --- events -----------------------------------------------------------------------------
+
+    /// Binds the call's events; to be done before the first command that is waited for.
+    pub(super) async fn hear_the_call(&mut self) -> Result<(), LinkError> {
+        if self.listening {
+            return Ok(());
+        }
+        self.listening = true;
+        self.session.listen(&self.call_id, self.sender.clone());
+        self.session.link.bind_call(&kapi::routing::call_events_key(&self.call_id)).await
+    }
+
+    /// What the switches know of the call's channel.
+    pub(super) async fn channel_state(&mut self) -> Result<channel::State, LinkError> {
+        self.hear_the_call().await?;
+        channel::state(self.session, &self.call_id, &mut self.events).await
+    }
+
+    /// The call's next event for the action, or its timer.
+    pub(super) async fn next_event(
+        &mut self,
+        wake_at: Option<Millis>,
+    ) -> Result<Event, Interrupted> {
+        let deadline = wake_at.map(|at| self.started + Duration::from_millis(at));
+        loop {
+            let heard = match deadline {
+                None => self.events.recv().await,
+                Some(deadline) => match timeout_at(deadline, self.events.recv()).await {
+                    Ok(heard) => heard,
+                    Err(_) => return Ok(Event::Timer),
+                },
+            };
+            // The mailbox holds a sender of its own, so it cannot end; were it to, the session is
+            // over and with it this task.
+            let (Some(inbound), Some(control)) = (heard, &mut self.control) else {
+                return Err(Interrupted::ControlGone);
+            };
+            match control.hear(&inbound) {
+                Heard::Event(event) => {
+                    if ends(self.playing, &event) {
+                        self.playing = None;
+                    }
+                    return Ok(event);
+                }
+                Heard::Nothing => {}
+                Heard::Lost(loss) => return Err(Interrupted::Lost(loss)),
+                Heard::Moved { from, to } => self.follow(from, to).await?,
+            }
+        }
+    }
+
+    /// The call goes on under another id: its events and the answer do, too.
+    async fn follow(&mut self, from: String, to: String) -> Result<(), LinkError> {
+        tracing::info!(from, to, "the call goes on under another id");
+        self.session.listen(&to, self.sender.clone());
+        self.session.link.bind_call(&kapi::routing::call_events_key(&to)).await?;
+        self.call_id = to;
+        if self.session.leave(&from, &self.sender) {
+            self.session.link.unbind_call(&kapi::routing::call_events_key(&from)).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the call ends within a time.
+    pub(super) async fn ends_within(&mut self, limit: Duration) -> Result<bool, Interrupted> {
+        let until = self.until(limit);
+        loop {
+            match self.next_event(Some(until)).await {
+                Ok(Event::Timer) => return Ok(false),
+                Ok(_) => {}
+                Err(Interrupted::Lost(_)) => return Ok(true),
+                Err(interrupted) => return Err(interrupted),
+            }
+        }
+    }
+
+    /// Waits until the media we sent last has ended, at most for a time; whether it has.
+    pub(super) async fn finish_playing(&mut self, limit: Duration) -> Result<bool, Interrupted> {
+        let until = self.until(limit);
+        while self.playing.is_some() {
+            if self.next_event(Some(until)).await? == Event::Timer {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn until(&self, limit: Duration) -> Millis {
+        self.now() + u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Stops hearing the call.
+    pub(super) async fn leave(&mut self) {
+        if !self.listening || !self.session.leave(&self.call_id, &self.sender) {
+            return;
+        }
+        let key = kapi::routing::call_events_key(&self.call_id);
+        if let Err(error) = self.session.link.unbind_call(&key).await {
+            tracing::debug!(%error, "the call's events stay bound until the session ends");
+        }
+    }
+
+    // --- commands ---------------------------------------------------------------------------
+
+    /// Has something done that is not the action's.
+    pub(super) fn hold(&mut self, command: Command) {
+        self.held.push(Effect::Command(command));
+    }
+
+    /// Sends what was held back, in its order, and waits until the broker has it all.
+    pub(super) async fn send_held(&mut self, before: Before) -> Result<(), Interrupted> {
+        let messages = self.take_held(before)?;
+        match self.session.publish_commands(&messages).await? {
+            Published::Routed => Ok(()),
+            Published::Returned { .. } => Err(Interrupted::ControlGone),
+        }
+    }
+
+    /// The messages for what was held back, in its order; nothing is held any more.
+    pub(super) fn take_held(&mut self, before: Before) -> Result<Vec<Message>, Interrupted> {
+        let held = std::mem::take(&mut self.held);
+        if before == Before::Nothing {
+            return Ok(Vec::new());
+        }
+        let Some(control) = &mut self.control else {
+            let speaks = held.iter().any(|effect| matches!(effect, Effect::Command(_)));
+            return if speaks { Err(Interrupted::ControlGone) } else { Ok(Vec::new()) };
+        };
+        let mut messages = Vec::with_capacity(held.len());
+        for effect in &held {
+            match effect {
+                Effect::Command(command) => {
+                    if let Command::Play { noop, .. } = command {
+                        self.playing = Some(*noop);
+                    }
+                    messages.push(control.command(&self.session.identity, command));
+                }
+                Effect::Change(change) if before == Before::Everything => {
+                    messages.push(control.set(&self.session.identity, change));
+                }
+                Effect::Change(_) | Effect::Store => {}
+            }
+        }
+        Ok(messages)
+    }
+
+    /// How the call is spoken to; `None` where it cannot be.
+    pub(super) fn control(&self) -> Option<&CallControl> {
+        self.control.as_ref()
+    }
+
+    /// The one line that says why the call has the caller ID it has.
+    pub(super) fn log(&self, decided: &Decided, answer: &'static str) {
+        let Decided { action, outcome, .. } = decided;
+        tracing::info!(
+            account = action.job().account_id,
+            mode = action.mode().as_str(),
+            outcome = outcome.as_str(),
+            reason = outcome.reason().as_str(),
+            number = self.changes.number,
+            name = self.changes.name,
+            destination = self.changes.destination_number(),
+            list = action.job().list_id(),
+            entry = action.selected_key(),
+            answer,
+            "decided"
+        );
+    }
+
+    /// Milliseconds since the conversation began: the action's clock.
+    pub(super) fn now(&self) -> Millis {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(Millis::MAX)
+    }
+}
+
+/// Whether an event says that the media before a noop has ended. Of errors KAZOO does not say
+/// which noop they are about; a later noop stands behind all media before it.
+fn ends(playing: Option<NoopId>, event: &Event) -> bool {
+    match (playing, event) {
+        (Some(playing), Event::NoopComplete(Some(noop)) | Event::NoopFailed(Some(noop))) => {
+            *noop >= playing
+        }
+        (Some(_), Event::NoopFailed(None)) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_ends_with_its_noop_or_a_later_one() {
+        let noop = |id| Event::NoopComplete(Some(NoopId(id)));
+        for (playing, event, ended) in [
+            (Some(2), noop(2), true),
+            (Some(2), noop(3), true),
+            (Some(2), noop(1), false),
+            (Some(2), Event::NoopComplete(None), false),
+            (Some(2), Event::NoopFailed(Some(NoopId(2))), true),
+            (Some(2), Event::NoopFailed(Some(NoopId(1))), false),
+            (Some(2), Event::NoopFailed(None), true),
+            (Some(2), Event::Dtmf("1".to_owned()), false),
+            (None, noop(2), false),
+        ] {
+            assert_eq!(ends(playing.map(NoopId), &event), ended, "{playing:?} {event:?}");
+        }
+    }
+}
