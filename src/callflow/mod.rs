@@ -4,6 +4,7 @@
 //! Everything is read through [`Documents`]; nothing here knows where documents lie. The answers
 //! follow KAZOO's own modules, named in each file.
 
+mod account_rules;
 pub mod dial_plan;
 mod did;
 mod documents;
@@ -23,6 +24,7 @@ mod test_documents;
 
 pub use crate::directory::AccountId;
 pub use crate::dynamic_cid::OptionalGroups;
+pub use account_rules::{NUMBER_MANAGER, account_rules};
 pub use did::{Did, did_for};
 pub use documents::Documents;
 pub use endpoint::{EndpointRestrictions, NoEndpoint, restrictions};

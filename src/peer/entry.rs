@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::path::{self, Wanted};
 use super::scenario::{Account, Caller, CallerId, Callflow, Endpoint, Scenario};
 use crate::callflow::{
-    AccountId, Documents, EndpointRestrictions, Found, LookupError, OptionalGroups, Via, lookup,
-    restrictions,
+    AccountId, Documents, EndpointRestrictions, Found, LookupError, OptionalGroups, Via,
+    account_rules, lookup, restrictions,
 };
 use crate::directory::{ReadError, ReadErrorClass};
 use crate::json::{self, Object};
-use crate::numbers::{AccountRules, OnBadRule, Plan, Rules};
+use crate::numbers::{OnBadRule, Rules};
 
 /// What KAZOO calls the user and the realm of an address that has none.
 const NO_REALM: &str = "norealm";
@@ -139,7 +139,7 @@ async fn find<D: Documents>(
     wanted: Wanted,
 ) -> Result<Scenario, EntryError> {
     let account = account_document(documents, placing).await?;
-    let request_user = request_user(documents, placing, &account).await?;
+    let request_user = request_user(documents, placing).await?;
     let found = match lookup(documents, placing.account, &request_user, OptionalGroups::Crash).await
     {
         Ok(found) => found,
@@ -206,20 +206,13 @@ fn unreadable(what: String, error: &dyn std::error::Error) -> EntryError {
 async fn request_user<D: Documents>(
     documents: &D,
     placing: &Placing<'_>,
-    account: &Object,
 ) -> Result<String, EntryError> {
-    const NUMBER_MANAGER: &str = "configs_number_manager";
     if placing.dialled.starts_with('*') {
         return Ok(placing.dialled.to_owned());
     }
-    let own = documents.document(placing.account, NUMBER_MANAGER).await;
-    let own = own.map_err(|error| unreadable(format!("document `{NUMBER_MANAGER}`"), &error))?;
-    let converters = own
-        .as_deref()
-        .and_then(|document| document.get("e164_converters")?.as_object())
-        .map(|converters| Plan::from_object("e164_converters", converters));
+    let rules = account_rules(documents, placing.account).await;
     let rules =
-        AccountRules { converters, ..AccountRules::from_account(&Value::Object(account.clone())) };
+        rules.map_err(|error| unreadable("the account's number rules".to_owned(), &error))?;
     placing
         .rules
         .normalise_for_account(placing.dialled, &rules, OnBadRule::Raise)

@@ -94,11 +94,9 @@ pub async fn gather(
     Gathered { job, context, bad_departures }
 }
 
+/// A document that cannot be read was logged where it was read; then the system's rules hold.
 async fn account_rules(directory: &Directory, account: &AccountId) -> AccountRules {
-    match directory.account(account).await {
-        Ok(Some(document)) => AccountRules::from_account(&document),
-        Ok(None) | Err(_) => AccountRules::default(),
-    }
+    callflow::account_rules(directory, account).await.unwrap_or_default()
 }
 
 /// A destination's route.

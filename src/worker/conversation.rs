@@ -15,9 +15,7 @@ use super::{Shared, channel};
 use crate::amqp::{LinkError, Published};
 use crate::call::Call;
 use crate::directory::AccountId;
-use crate::dynamic_cid::{
-    Action, Command, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question,
-};
+use crate::dynamic_cid::{Action, Context, Effect, Event, Millis, Next, Outcome, Question};
 use crate::kapi::{self, Inbound, Message};
 
 /// What ends an action before its outcome.
@@ -67,8 +65,6 @@ pub(super) struct Conversation<'a> {
     listening: bool,
     /// Effects that were not sent yet.
     held: Vec<Effect>,
-    /// The last media that was sent and has not ended, as far as we heard.
-    playing: Option<NoopId>,
 }
 
 impl<'a> Conversation<'a> {
@@ -98,7 +94,6 @@ impl<'a> Conversation<'a> {
             events,
             listening: false,
             held: Vec::new(),
-            playing: None,
         }
     }
 
@@ -188,12 +183,7 @@ impl<'a> Conversation<'a> {
                 return Err(Interrupted::ControlGone);
             };
             match control.hear(&inbound) {
-                Heard::Event(event) => {
-                    if ends(self.playing, &event) {
-                        self.playing = None;
-                    }
-                    return Ok(event);
-                }
+                Heard::Event(event) => return Ok(event),
                 Heard::Nothing => {}
                 Heard::Lost(loss) => return Err(Interrupted::Lost(loss)),
                 Heard::Moved { from, to } => self.follow(from, to).await?,
@@ -226,17 +216,6 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Waits until the media we sent last has ended, at most for a time; whether it has.
-    pub(super) async fn finish_playing(&mut self, limit: Duration) -> Result<bool, Interrupted> {
-        let until = self.until(limit);
-        while self.playing.is_some() {
-            if self.next_event(Some(until)).await? == Event::Timer {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     fn until(&self, limit: Duration) -> Millis {
         self.now() + u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)
     }
@@ -253,11 +232,6 @@ impl<'a> Conversation<'a> {
     }
 
     // --- commands ---------------------------------------------------------------------------
-
-    /// Has something done that is not the action's.
-    pub(super) fn hold(&mut self, command: Command) {
-        self.held.push(Effect::Command(command));
-    }
 
     /// Sends what was held back, in its order, and waits until the broker has it all.
     pub(super) async fn send_held(&mut self, before: Before) -> Result<(), Interrupted> {
@@ -282,9 +256,6 @@ impl<'a> Conversation<'a> {
         for effect in &held {
             match effect {
                 Effect::Command(command) => {
-                    if let Command::Play { noop, .. } = command {
-                        self.playing = Some(*noop);
-                    }
                     messages.push(control.command(&self.session.identity, command));
                 }
                 Effect::Change(change) if before == Before::Everything => {
@@ -322,40 +293,5 @@ impl<'a> Conversation<'a> {
     /// Milliseconds since the conversation began: the action's clock.
     pub(super) fn now(&self) -> Millis {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(Millis::MAX)
-    }
-}
-
-/// Whether an event says that the media before a noop has ended. Of errors KAZOO does not say
-/// which noop they are about; a later noop stands behind all media before it.
-fn ends(playing: Option<NoopId>, event: &Event) -> bool {
-    match (playing, event) {
-        (Some(playing), Event::NoopComplete(Some(noop)) | Event::NoopFailed(Some(noop))) => {
-            *noop >= playing
-        }
-        (Some(_), Event::NoopFailed(None)) => true,
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn media_ends_with_its_noop_or_a_later_one() {
-        let noop = |id| Event::NoopComplete(Some(NoopId(id)));
-        for (playing, event, ended) in [
-            (Some(2), noop(2), true),
-            (Some(2), noop(3), true),
-            (Some(2), noop(1), false),
-            (Some(2), Event::NoopComplete(None), false),
-            (Some(2), Event::NoopFailed(Some(NoopId(2))), true),
-            (Some(2), Event::NoopFailed(Some(NoopId(1))), false),
-            (Some(2), Event::NoopFailed(None), true),
-            (Some(2), Event::Dtmf("1".to_owned()), false),
-            (None, noop(2), false),
-        ] {
-            assert_eq!(ends(playing.map(NoopId), &event), ended, "{playing:?} {event:?}");
-        }
     }
 }
