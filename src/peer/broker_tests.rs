@@ -19,7 +19,7 @@ use super::{
     Workers, drive, fixtures,
 };
 use crate::amqp::{self, Broker, EndReason, Opened, SessionConfig, Topology};
-use crate::kapi::command::{self, Target};
+use crate::kapi::command::{self, Dialect, Target};
 use crate::kapi::result::{self, Executor};
 use crate::kapi::{ActionResult, Address, Exchange, Identity, Message, channel_status, new_msg_id};
 use crate::numbers::Rules;
@@ -149,7 +149,12 @@ async fn ask_for_two_digits(mut worker: Other) -> Other {
     let control = Address::parse(control).unwrap();
     let executor =
         Executor { server_id: &server_id, msg_id: text(&execute, "Msg-ID"), call_id: &call_id };
-    let target = Target { identity: &identity, control_queue: &control, call_id: &call_id };
+    let target = Target {
+        identity: &identity,
+        control_queue: &control,
+        call_id: &call_id,
+        dialect: Dialect::Master,
+    };
     worker.send(&result::accepted(&identity, executor)).await;
     let [request, _] = channel_status::requests(&identity, &call_id, true, "status");
     worker.send(&request).await;
