@@ -337,11 +337,8 @@ async fn another_node_is_heard_by_its_advertisement() {
     };
     let (heard, ()) = tokio::join!(heard, advertised);
     let Ok(Company::Node(found)) = heard else { panic!("{heard:?}") };
-    assert_eq!(found.name, "kazoo_apps@apps1");
-    assert_eq!(
-        (found.zone.as_deref(), found.applications),
-        (Some("east"), vec!["callflow".into()])
-    );
+    assert_eq!(found.node, "kazoo_apps@apps1");
+    assert_eq!((found.zone.as_deref(), found.apps), (Some("east"), vec!["callflow".into()]));
     peer.close().await;
     node.clean_up().await;
 }
