@@ -189,7 +189,7 @@ async fn alone(peer: &Peer, own_node: &str, printer: &mut Printer) -> Result<(),
         .map_err(failed)?;
     let Company::Node(node) = company else { return Ok(()) };
     let zone = node.zone.map(|zone| format!(" in zone {zone}")).unwrap_or_default();
-    let applications = match node.applications.as_slice() {
+    let applications = match node.apps.as_slice() {
         [] => String::new(),
         some => format!(" ({})", some.join(", ")),
     };
@@ -197,7 +197,7 @@ async fn alone(peer: &Peer, own_node: &str, printer: &mut Printer) -> Result<(),
         "node {}{zone}{applications} is on this broker, so this is a living cluster: its call \
          records and webhooks would hear the events of a synthetic call. Use a broker of its own \
          for tests, or add --on-live-cluster to place the call nevertheless",
-        node.name
+        node.node
     )))
 }
 

@@ -20,6 +20,18 @@ pub struct Target<'a> {
     pub control_queue: &'a Address,
     /// The id the channel has now; a command for an id that control does not know is an error.
     pub call_id: &'a str,
+    /// The KAZOO whose commands these are.
+    pub dialect: Dialect,
+}
+
+/// Which KAZOO's callflow is spoken like. Call control takes either; what is sent shall be what
+/// the callflow of the same cluster sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// KAZOO master and 5: a `set` has `Export-All: false`.
+    Master,
+    /// KAZOO 4.3: a `set` has not, and an executor's own hang-up names its place and no sender.
+    V43,
 }
 
 /// Where a command goes in the queue of its call. Control crashes on any other word.
@@ -45,15 +57,6 @@ impl InsertAt {
             Self::Flush => "flush",
         }
     }
-}
-
-/// Which KAZOO's `set` is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SetFlavour {
-    /// With `Export-All: false`, as KAZOO master and 5.
-    Master,
-    /// Without, as KAZOO 4.3.
-    V43,
 }
 
 /// Keys that stop a prompt: all twelve of a telephone, in KAZOO's order.
@@ -112,7 +115,10 @@ pub fn answer_now(target: &Target<'_>) -> Message {
     command(target, "answer", Some(InsertAt::Now), [])
 }
 
-/// Hangs up when its turn comes, with a cause or the switch's default.
+/// Hangs up when its turn comes, with a cause or the switch's default: what a module sends that
+/// ends a call.
+///
+/// Source: `kapps_call_command.erl` (`queued_hangup/1`).
 pub fn hangup(target: &Target<'_>, cause: Option<&str>) -> Message {
     command(target, "hangup", None, cause.map(|cause| ("Hangup-Cause", Value::from(cause))))
 }
@@ -122,11 +128,29 @@ pub fn hangup_now(target: &Target<'_>) -> Message {
     command(target, "hangup", Some(InsertAt::Now), [])
 }
 
+/// The hang-up of an executor whose flow is over, with a cause or the switch's default.
+///
+/// On KAZOO 4.3 it has no `Server-ID`: whoever sent it is gone by the time it could fail.
+///
+/// Source: `cf_exe.erl` (`hangup_call/2`, `send_command/3`; master: `stop/2`, `terminate/2`).
+pub fn hangup_of_executor(target: &Target<'_>, cause: Option<&str>) -> Message {
+    match target.dialect {
+        Dialect::Master => hangup(target, cause),
+        Dialect::V43 => {
+            let cause = cause.map(|cause| ("Hangup-Cause", Value::from(cause)));
+            let mut message = command(target, "hangup", Some(InsertAt::Tail), cause);
+            message.body.shift_remove(header::SERVER_ID);
+            message
+        }
+    }
+}
+
 /// Sets channel variables at once, on this leg only.
 ///
 /// Source: `kapps_call_command.erl` (`set/4`); the empty `Custom-Call-Vars` is required.
-pub fn set(target: &Target<'_>, channel_vars: Object, flavour: SetFlavour) -> Message {
-    let export_all = (flavour == SetFlavour::Master).then_some(("Export-All", Value::Bool(false)));
+pub fn set(target: &Target<'_>, channel_vars: Object) -> Message {
+    let export_all =
+        (target.dialect == Dialect::Master).then_some(("Export-All", Value::Bool(false)));
     let vars = [
         (header::CUSTOM_CHANNEL_VARS, Value::Object(channel_vars)),
         ("Custom-Call-Vars", json!({})),
@@ -174,13 +198,9 @@ mod tests {
             ("answer", Some("now")) => answer_now(target),
             ("hangup", None) => hangup(target, text("Hangup-Cause")),
             ("hangup", Some("now")) => hangup_now(target),
+            ("hangup", Some("tail")) => hangup_of_executor(target, text("Hangup-Cause")),
             ("set", Some("now")) => {
-                let flavour = if payload.contains_key("Export-All") {
-                    SetFlavour::Master
-                } else {
-                    SetFlavour::V43
-                };
-                set(target, payload["Custom-Channel-Vars"].as_object().cloned().unwrap(), flavour)
+                set(target, payload["Custom-Channel-Vars"].as_object().cloned().unwrap())
             }
             other => panic!("{other:?}"),
         }
@@ -196,18 +216,41 @@ mod tests {
                 pid: recorded.deliver_to_pid.clone(),
             };
             let call_id = recorded.payload["Call-ID"].as_str().unwrap();
-            let target = Target { identity: &identity, control_queue: &control_queue, call_id };
+            let dialect = recorded.dialect;
+            let target =
+                Target { identity: &identity, control_queue: &control_queue, call_id, dialect };
             let message = again(&target, &recorded.payload);
             fixtures::assert_same_except_app(&message.body, &recorded.payload);
             assert_eq!(message.exchange.name(), recorded.exchange);
             assert_eq!(message.routing_key, recorded.routing_key);
             assert_eq!(message.deliver_to_pid, recorded.deliver_to_pid);
-            names.insert(recorded.payload["Application-Name"].as_str().unwrap().to_owned());
+            let name = recorded.payload["Application-Name"].as_str().unwrap().to_owned();
+            names.insert((dialect == Dialect::V43, name));
         }
-        assert_eq!(
-            names.into_iter().collect::<Vec<_>>(),
-            ["answer", "hangup", "noop", "queue", "set"]
-        );
+        for of_43 in [false, true] {
+            let names: Vec<_> = names.iter().filter(|each| each.0 == of_43).collect();
+            let names: Vec<_> = names.into_iter().map(|each| each.1.as_str()).collect();
+            assert_eq!(names, ["answer", "hangup", "noop", "queue", "set"]);
+        }
+    }
+
+    #[test]
+    fn an_executors_hang_up_is_that_of_its_kazoo() {
+        let identity = Identity::new("dcid@worker1", "replies");
+        let control_queue = Address::queue("control");
+        let target = |dialect| Target {
+            identity: &identity,
+            control_queue: &control_queue,
+            call_id: "a@b",
+            dialect,
+        };
+        let of_43 = hangup_of_executor(&target(Dialect::V43), Some("USER_BUSY")).body;
+        assert_eq!(of_43["Insert-At"], "tail");
+        assert_eq!(of_43["Hangup-Cause"], "USER_BUSY");
+        assert!(!of_43.contains_key("Server-ID"));
+        let of_master = hangup_of_executor(&target(Dialect::Master), None).body;
+        assert!(!of_master.contains_key("Insert-At") && !of_master.contains_key("Hangup-Cause"));
+        assert_eq!(of_master["Server-ID"], "replies");
     }
 
     #[test]
@@ -218,6 +261,7 @@ mod tests {
             identity: &identity,
             control_queue: &control_queue,
             call_id: "7c1e9f02-1@10.0.0.5",
+            dialect: Dialect::Master,
         };
         for example in [
             "command_answer.json",
@@ -244,7 +288,12 @@ mod tests {
     fn each_command_has_its_own_msg_id() {
         let identity = Identity::new("dcid@worker1", "replies");
         let control_queue = Address::queue("control");
-        let target = Target { identity: &identity, control_queue: &control_queue, call_id: "a@b" };
+        let target = Target {
+            identity: &identity,
+            control_queue: &control_queue,
+            call_id: "a@b",
+            dialect: Dialect::V43,
+        };
         let play = play(&target, "prompt://x", "noop-id");
         assert_ne!(play.msg_id(), "noop-id");
         assert_ne!(play.msg_id(), answer(&target).msg_id());

@@ -1,16 +1,19 @@
 //! Recorded payloads for the tests of this room.
 //!
-//! `tests/fixtures/kapi/examples` holds one payload of each message; `recorded.json` holds messages
-//! of calls that a living KAZOO served.
+//! `tests/fixtures/kapi/examples` holds one payload of each message; `recorded.json` and
+//! `recorded-4.3.json` hold messages of calls that a living KAZOO served.
 
 use serde_json::Value;
 
+use super::command::Dialect;
 use super::inbound::{Delivered, Inbound, Rejection, decode};
 use crate::json::Object;
 
 /// A message as it was on the wire.
 #[derive(Debug, Clone)]
 pub(super) struct Recorded {
+    /// Which KAZOO was recorded.
+    pub(super) dialect: Dialect,
     pub(super) exchange: String,
     pub(super) routing_key: String,
     pub(super) deliver_to_pid: Option<String>,
@@ -41,11 +44,12 @@ pub(super) fn object(name: &str) -> Object {
 /// Every recorded message.
 pub(super) fn all_recorded() -> Vec<Recorded> {
     let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
-    read(&folder().join("recorded.json"))
-        .as_array()
-        .unwrap()
+    let is_43 = |message: &Value| message["recorded_in"].as_str().unwrap().starts_with("4.3/");
+    ["recorded.json", "recorded-4.3.json"]
         .iter()
+        .flat_map(|file| read(&folder().join(file)).as_array().cloned().unwrap())
         .map(|message| Recorded {
+            dialect: if is_43(&message) { Dialect::V43 } else { Dialect::Master },
             exchange: text(&message["exchange"]).unwrap(),
             routing_key: text(&message["routing_key"]).unwrap(),
             deliver_to_pid: text(&message["headers"]["Deliver-To-PID"]),
@@ -62,7 +66,7 @@ pub(super) fn recorded(category: &str, name: &str) -> Vec<Recorded> {
             each.payload["Event-Category"] == category && each.payload["Event-Name"] == name
         })
         .collect();
-    assert!(!found.is_empty(), "no {category}/{name} in recorded.json");
+    assert!(!found.is_empty(), "no {category}/{name} was recorded");
     found
 }
 

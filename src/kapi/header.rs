@@ -20,6 +20,10 @@ pub const NODE: &str = "Node";
 pub const SYSTEM_LOG_ID: &str = "System-Log-ID";
 /// The channel a message is about.
 pub const CALL_ID: &str = "Call-ID";
+/// The account.
+pub const ACCOUNT_ID: &str = "Account-ID";
+/// Where commands for a call go.
+pub const CONTROL_QUEUE: &str = "Control-Queue";
 /// Id of the fetch that started the call; follows it through changes of the call id.
 pub const FETCH_ID: &str = "Fetch-ID";
 /// The channel variables KAZOO sets itself.

@@ -2,7 +2,8 @@
 //!
 //! What goes over AMQP between KAZOO and us, as values: [`Exchange`]s, routing keys, reply
 //! [`Address`]es, the messages we read ([`inbound`]) and those we write ([`command`], [`result`],
-//! [`channel_status`]), and the Erlang [`term`]s inside a result. Reading is strict where KAZOO is
+//! [`route_resp`], [`resume`], [`channel_status`]), what workers send each other
+//! ([`handover`]), and the Erlang [`term`]s inside a result. Reading is strict where KAZOO is
 //! strict and lenient elsewhere; writing is exact, because a KAZOO listener that cannot match a
 //! message dies of it.
 //!
@@ -13,10 +14,13 @@ pub mod channel_status;
 pub mod command;
 pub mod conf;
 pub mod exchange;
+pub mod handover;
 pub mod header;
 pub mod inbound;
 pub mod message;
 pub mod result;
+pub mod resume;
+pub mod route_resp;
 pub mod routing;
 pub mod term;
 

@@ -1,7 +1,7 @@
 //! Routing keys and binding keys.
 //!
 //! Source: `kz_amqp_util.erl` (`encode/1`), `kapi_callflow.erl` (`action_routing_key`),
-//! `kapi_call.erl` (`call_routing_key`).
+//! `kapi_call.erl` (`call_routing_key`), `kapi_route.erl`.
 
 /// The longest routing key and queue name AMQP can carry, in bytes.
 pub const MAX_KEY_BYTES: usize = 255;
@@ -43,6 +43,16 @@ pub fn is_call_id(text: &str) -> bool {
 /// Key of `action.execute` for a callflow module; the name is not encoded.
 pub fn action_key(module: &str) -> String {
     format!("callflow.action.{module}")
+}
+
+/// Key of `resume` on `kapps`.
+pub const RESUME_KEY: &str = "callflow.resume";
+
+/// Key of a route request on `callmgr` whose account is known; both words may be the wildcard `*`.
+///
+/// Source: `kapi_route.erl` (`get_route_req_account_routing/2`).
+pub fn route_request_key(resource_type: &str, account_id: &str) -> String {
+    format!("route.req.{}.{}", encode(resource_type), encode(account_id))
 }
 
 /// Binding key for every event of a call on `callevt`: call events, `usurp_control`, dialplan
@@ -98,6 +108,8 @@ mod tests {
         assert_eq!(action_key("dynamic_cid"), "callflow.action.dynamic_cid");
         assert_eq!(call_events_key("7c1e-1@10.0.0.5"), "call.*.7c1e-1%4010%2E0%2E0%2E5");
         assert_eq!(call_event_key("CHANNEL_DESTROY", "a@b"), "call.CHANNEL_DESTROY.a%40b");
+        assert_eq!(route_request_key("audio", "*"), "route.req.audio.*");
+        assert_eq!(route_request_key("video", "a.b"), "route.req.video.a%2Eb");
         assert_eq!(status_request_key("a@b"), "call.status_req.a%40b");
         assert_eq!(
             document_key("doc_edited", "account%2Fab%2Fcd%2Fef", "callflow", "x.y"),

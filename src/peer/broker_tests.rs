@@ -19,7 +19,7 @@ use super::{
     Workers, drive, fixtures,
 };
 use crate::amqp::{self, Broker, EndReason, Opened, SessionConfig, Topology};
-use crate::kapi::command::{self, Target};
+use crate::kapi::command::{self, Dialect, Target};
 use crate::kapi::result::{self, Executor};
 use crate::kapi::{ActionResult, Address, Exchange, Identity, Message, channel_status, new_msg_id};
 use crate::numbers::Rules;
@@ -149,7 +149,12 @@ async fn ask_for_two_digits(mut worker: Other) -> Other {
     let control = Address::parse(control).unwrap();
     let executor =
         Executor { server_id: &server_id, msg_id: text(&execute, "Msg-ID"), call_id: &call_id };
-    let target = Target { identity: &identity, control_queue: &control, call_id: &call_id };
+    let target = Target {
+        identity: &identity,
+        control_queue: &control,
+        call_id: &call_id,
+        dialect: Dialect::Master,
+    };
     worker.send(&result::accepted(&identity, executor)).await;
     let [request, _] = channel_status::requests(&identity, &call_id, true, "status");
     worker.send(&request).await;
@@ -332,11 +337,8 @@ async fn another_node_is_heard_by_its_advertisement() {
     };
     let (heard, ()) = tokio::join!(heard, advertised);
     let Ok(Company::Node(found)) = heard else { panic!("{heard:?}") };
-    assert_eq!(found.name, "kazoo_apps@apps1");
-    assert_eq!(
-        (found.zone.as_deref(), found.applications),
-        (Some("east"), vec!["callflow".into()])
-    );
+    assert_eq!(found.node, "kazoo_apps@apps1");
+    assert_eq!((found.zone.as_deref(), found.apps), (Some("east"), vec!["callflow".into()]));
     peer.close().await;
     node.clean_up().await;
 }

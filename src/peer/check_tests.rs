@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::kapi::command::{self, SetFlavour, Target};
+use crate::kapi::command;
 use crate::kapi::result::Executor;
 use crate::kapi::{Identity, Message, channel_status, result};
 use crate::peer::fixtures;
@@ -25,13 +25,13 @@ fn worker() -> Identity {
 
 fn commands(ids: &CallIds) -> Vec<Message> {
     let identity = worker();
-    let target = Target { identity: &identity, control_queue: &ids.control, call_id: &ids.call_id };
+    let target = fixtures::target(&identity, ids);
     vec![
         command::play(&target, "prompt://x", "n"),
         command::flush(&target, "f"),
         command::answer(&target),
         command::hangup(&target, Some("CALL_REJECTED")),
-        command::set(&target, Object::new(), SetFlavour::Master),
+        command::set(&target, Object::new()),
     ]
 }
 

@@ -9,12 +9,12 @@ use lapin::types::FieldTable;
 use tokio::time::{Instant, timeout_at};
 
 use super::link::{Peer, PeerError};
-use super::received::{Received, text};
+use super::received::Received;
 use super::wire::{private_queue, short};
 use crate::amqp::{EndReason, Step};
-use crate::json::{self, Object};
+use crate::kapi::Exchange;
+use crate::kapi::inbound::NodeAdvertisement;
 use crate::kapi::message::DEFAULT_APP_NAME;
-use crate::kapi::{Exchange, header};
 
 /// How long to listen for other nodes. KAZOO's nodes advertise every 5 to 15 seconds.
 pub const LISTENING: Duration = Duration::from_secs(16);
@@ -27,18 +27,7 @@ pub enum Company {
     /// None was heard.
     Silent,
     /// A node advertised itself.
-    Node(OtherNode),
-}
-
-/// A node that advertised itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OtherNode {
-    /// Its name.
-    pub name: String,
-    /// Its zone.
-    pub zone: Option<String>,
-    /// The applications it runs.
-    pub applications: Vec<String>,
+    Node(NodeAdvertisement),
 }
 
 /// Who waits for calls.
@@ -122,20 +111,18 @@ impl Peer {
     }
 }
 
-/// The node that published an advertisement, unless it is a worker of ours.
-fn other_node(payload: &[u8], own_node: &str) -> Option<OtherNode> {
+/// The node that published an advertisement, unless it is a worker of ours. Whatever is said where
+/// nodes advertise is said by a node.
+fn other_node(payload: &[u8], own_node: &str) -> Option<NodeAdvertisement> {
     let body = Received::parse(payload).unwrap_or_default();
-    let name = match text(&body, header::NODE) {
-        "" => "a node without a name",
-        name if name == own_node => return None,
-        name => name,
-    };
-    let applications: Vec<String> =
-        json::object(&body, "WhApps").into_iter().flat_map(Object::keys).cloned().collect();
-    if matches!(applications.as_slice(), [only] if only == DEFAULT_APP_NAME) {
+    let mut node = NodeAdvertisement::of(&body);
+    if node.node == own_node || matches!(node.apps.as_slice(), [only] if only == DEFAULT_APP_NAME) {
         return None;
     }
-    Some(OtherNode { name: name.to_owned(), zone: json::text(&body, "Zone"), applications })
+    if node.node.is_empty() {
+        "a node without a name".clone_into(&mut node.node);
+    }
+    Some(node)
 }
 
 #[cfg(test)]
@@ -153,11 +140,12 @@ mod tests {
             (json!({"Node": "x@a", "WhApps": {"kazoo_dynamic_cid": {}, "b": {}}}), Some("x@a")),
             (json!({"Node": "x@a"}), Some("x@a")),
             (json!({"Node": "x@a", "WhApps": ["callflow"]}), Some("x@a")),
+            (json!({"Node": "dcid@other", "WhApps": ["kazoo_dynamic_cid"]}), None),
             (json!([]), Some("a node without a name")),
         ] {
             let payload = serde_json::to_vec(&advertisement).unwrap();
             let node = other_node(&payload, "dcid@own");
-            assert_eq!(node.map(|node| node.name).as_deref(), name, "{advertisement}");
+            assert_eq!(node.map(|node| node.node).as_deref(), name, "{advertisement}");
         }
     }
 }

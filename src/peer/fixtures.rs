@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::ids::CallIds;
 use super::scenario::{Account, Caller, CallerId, Callflow, Endpoint, Node, Scenario};
 use crate::json::Object;
+use crate::kapi::Identity;
+use crate::kapi::command::{Dialect, Target};
 
 /// The body of an `action.execute` that a living KAZOO published for a callflow.
 pub(super) fn recorded_execute(flow: &str) -> Object {
@@ -15,6 +17,16 @@ pub(super) fn recorded_execute(flow: &str) -> Object {
     let mut executes =
         messages.filter(|body| body["Call"]["Key-Value-Store"]["cf_flow_id"] == flow);
     executes.next().and_then(Value::as_object).cloned().unwrap()
+}
+
+/// The call of these ids, under a worker's control.
+pub(super) fn target<'a>(identity: &'a Identity, ids: &'a CallIds) -> Target<'a> {
+    Target {
+        identity,
+        control_queue: &ids.control,
+        call_id: &ids.call_id,
+        dialect: Dialect::Master,
+    }
 }
 
 /// The scenario that the recorded execute of `cf_remote` came from.

@@ -27,7 +27,7 @@ mod wire;
 mod words;
 
 pub use check::Checker;
-pub use company::{Company, LISTENING, OtherNode, Workers};
+pub use company::{Company, LISTENING, Workers};
 pub use drive::{Driven, End, Exchanged, Party, Play, drive};
 pub use entry::{EntryError, Placing, native_scenario, scenario};
 pub use events::{ChannelState, Events};

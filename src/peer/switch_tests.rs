@@ -1,5 +1,5 @@
 use super::*;
-use crate::kapi::command::{self, SetFlavour, Target};
+use crate::kapi::command::{self, Dialect, Target};
 use crate::kapi::{Address, Identity, Message};
 use serde_json::json;
 
@@ -12,7 +12,12 @@ fn ms(milliseconds: u64) -> Duration {
 fn send(switch: &mut Switch, at: u64, make: impl FnOnce(&Target<'_>) -> Message) {
     let identity = Identity::new("dcid@host", "replies");
     let control_queue = Address::queue("control");
-    let target = Target { identity: &identity, control_queue: &control_queue, call_id: CALL_ID };
+    let target = Target {
+        identity: &identity,
+        control_queue: &control_queue,
+        call_id: CALL_ID,
+        dialect: Dialect::Master,
+    };
     let message = make(&target);
     switch.command(ms(at), &message.body);
 }
@@ -126,7 +131,7 @@ fn a_flush_ends_what_plays_and_drops_the_rest() {
 fn what_is_sent_for_now_overtakes_the_queue() {
     let mut switch = Switch::new(CALL_ID, Pace::BRISK, "");
     send(&mut switch, 0, |target| command::play(target, "prompt://x", "n1"));
-    send(&mut switch, 0, |target| command::set(target, Object::new(), SetFlavour::Master));
+    send(&mut switch, 0, |target| command::set(target, Object::new()));
     send(&mut switch, 0, command::answer_now);
     expect(
         &mut switch,

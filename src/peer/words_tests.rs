@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::kapi::command::{self, SetFlavour, Target};
+use crate::kapi::command;
 use crate::kapi::result::Executor;
 use crate::kapi::{ActionResult, Identity, Message, channel_status, result};
 use crate::peer::events::{ChannelState, Events};
@@ -26,7 +26,7 @@ fn exchanged(from: Party, message: &Message) -> Exchanged {
 fn every_message_of_a_call_is_told_in_a_sentence() {
     let (scenario, ids, rules) = (fixtures::scenario(), fixtures::ids(), Rules::default());
     let worker = Identity::new("dcid@worker1", "replies");
-    let target = Target { identity: &worker, control_queue: &ids.control, call_id: &ids.call_id };
+    let target = fixtures::target(&worker, &ids);
     let executor =
         Executor { server_id: &ids.executor, msg_id: &ids.action_id, call_id: &ids.call_id };
     let events = Events { scenario: &scenario, ids: &ids };
@@ -97,7 +97,7 @@ fn every_message_of_a_call_is_told_in_a_sentence() {
             "the call is hung up (USER_BUSY)",
         ),
         (
-            command::set(&target, vars, SetFlavour::Master),
+            command::set(&target, vars),
             "set",
             "set on the channel: Caller-ID-Number = 1, Privacy-Hide-Number = false",
         ),

@@ -13,6 +13,8 @@ const DOCUMENTS: &[(&str, &str)] = files![
     "callflows.action",
     "callflows.dynamic_cid",
     "contacts",
+    "dynamic_cid.job",
+    "dynamic_cid.offer",
     "dynamic_cid.worker",
     "kapi.call.channel_status_req",
     "kapi.call.channel_status_resp",
@@ -21,6 +23,7 @@ const DOCUMENTS: &[(&str, &str)] = files![
     "kapi.callflow.action.accepted",
     "kapi.callflow.action.execute",
     "kapi.callflow.action.result",
+    "kapi.callflow.resume",
     "kapi.conf.doc_update",
     "kapi.dialplan.answer",
     "kapi.dialplan.error",
@@ -30,6 +33,10 @@ const DOCUMENTS: &[(&str, &str)] = files![
     "kapi.dialplan.queue",
     "kapi.dialplan.set",
     "kapi.headers",
+    "kapi.nodes.advertise",
+    "kapi.route.req",
+    "kapi.route.resp",
+    "kapi.route.win",
     "list_entries",
     "lists",
     "metaflow",
@@ -51,10 +58,18 @@ pub fn replaceable() -> impl Iterator<Item = &'static str> {
 }
 
 /// Whether only our schema of this name counts: KAZOO publishes its `kapi` schemas with wrong
-/// types (`Data` of an execute is said to be text), and what `worker` may hold is ours alone.
+/// types (`Data` of an execute is said to be text), and what `dynamic_cid.*` describes is ours
+/// alone.
 pub(super) fn is_ours_alone(name: &str) -> bool {
-    name.starts_with("kapi.") || name == WORKER
+    name.starts_with("kapi.") || name.starts_with("dynamic_cid.")
 }
 
-/// The schema of the object `worker`.
-pub(super) const WORKER: &str = "dynamic_cid.worker";
+/// The member that only we put into documents of this schema, so that KAZOO's own schemas do not
+/// mention it.
+pub(super) fn own_member(name: &str) -> Option<&'static str> {
+    match name {
+        "callflows" => Some("kazoo_dynamic_cid"),
+        "callflows.dynamic_cid" | "system_config.callflow.dynamic_cid" => Some("worker"),
+        _ => None,
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Our own draft-04 schemas are part of the program. For documents the cluster's `system_schemas`
 //! win where they are usable ([`Schemas::with_overrides`]); for messages (`kapi.*`) and for the
-//! object `worker` ours always count. A violation is told ([`Reporter`]) and never ends a call, so
+//! members that only we know (`worker`, `kazoo_dynamic_cid`) ours always count. A violation is told ([`Reporter`]) and never ends a call, so
 //! nothing here returns an error.
 //!
 //! As in KAZOO a schema is found by its name, `$ref` holds such a name, and unknown keywords
@@ -22,6 +22,7 @@ mod violation;
 
 use std::collections::HashMap;
 
+use jsonschema::Validator;
 use serde_json::Value;
 
 pub use embedded::{documents, replaceable};
@@ -95,22 +96,13 @@ impl Schemas {
         let Some(schema) = self.compiled.get(name) else {
             return vec![Violation::new("", format!("there is no schema {name}"))];
         };
-        let mut violations = Vec::new();
-        if !schema.validator.is_valid(value) {
-            let lenient = strictness == Strictness::Lenient;
-            let repaired = lenient
-                .then(|| lenient::repaired(value, schema.validator.iter_errors(value)))
-                .flatten();
-            let value = repaired.as_ref().unwrap_or(value);
-            let errors = schema.validator.iter_errors(value).take(MOST_VIOLATIONS);
-            violations.extend(errors.map(|error| Violation::from_error(&error)));
-        }
-        if has_worker(name)
-            && !schema.knows_worker
-            && let Some(worker) = value.get("worker")
+        let mut violations = check(&schema.validator, value, strictness);
+        if let Some(own) = &schema.own
+            && let Some(found) = value.get(own.member)
         {
-            let found = self.validate_as(embedded::WORKER, worker, strictness);
-            violations.extend(found.into_iter().map(|violation| violation.below("/worker")));
+            let found = check(&own.validator, found, strictness);
+            let path = violation::step(own.member);
+            violations.extend(found.into_iter().map(|violation| violation.below(&path)));
         }
         violations.truncate(MOST_VIOLATIONS);
         violations
@@ -156,10 +148,17 @@ impl Schemas {
     }
 }
 
-/// Whether documents of this schema may hold the object `worker`, which KAZOO's own schemas do
-/// not mention.
-fn has_worker(name: &str) -> bool {
-    matches!(name, "callflows.dynamic_cid" | "system_config.callflow.dynamic_cid")
+/// What a value does wrong by one schema, at most [`MOST_VIOLATIONS`].
+fn check(validator: &Validator, value: &Value, strictness: Strictness) -> Vec<Violation> {
+    if validator.is_valid(value) {
+        return Vec::new();
+    }
+    let lenient = strictness == Strictness::Lenient;
+    let repaired =
+        lenient.then(|| lenient::repaired(value, validator.iter_errors(value))).flatten();
+    let value = repaired.as_ref().unwrap_or(value);
+    let errors = validator.iter_errors(value).take(MOST_VIOLATIONS);
+    errors.map(|error| Violation::from_error(&error)).collect()
 }
 
 /// Why a value is not checked at all, if so.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jsonschema::{Draft, Retrieve, Uri, Validator};
 use serde_json::Value;
 
-use super::embedded::{documents, is_ours_alone};
+use super::embedded::{documents, is_ours_alone, own_member};
 
 /// Where a schema comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,15 @@ pub struct Refused {
 pub(super) struct Compiled {
     pub(super) validator: Validator,
     pub(super) origin: Origin,
-    /// Whether it says something about a member `worker`.
-    pub(super) knows_worker: bool,
+    /// What only we say of these documents, where it says nothing of it.
+    pub(super) own: Option<Own>,
+}
+
+/// What our schema says of a member that the cluster's does not know.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) member: &'static str,
+    pub(super) validator: Validator,
 }
 
 type Documents = BTreeMap<String, Arc<Value>>;
@@ -55,6 +62,9 @@ pub(super) fn compile(
         let mut outcome = None;
         if theirs.contains_key(name) {
             outcome = accept(name, Origin::Cluster, &merged, &mut refused);
+            if let Some(schema) = &mut outcome {
+                schema.own = own(name, &merged, &ours);
+            }
         } else if !is_ours_alone(name) {
             // Ours may refer to one of the cluster's, and that one may not fit.
             outcome = accept(name, Origin::Embedded, &merged, &mut refused);
@@ -90,15 +100,24 @@ fn accept(
 ) -> Option<Compiled> {
     let schema = documents.get(name)?;
     match build(schema, Names { known: Arc::clone(documents), shallow: false }) {
-        Ok(validator) => {
-            let knows_worker = schema.pointer("/properties/worker").is_some();
-            Some(Compiled { validator, origin, knows_worker })
-        }
+        Ok(validator) => Some(Compiled { validator, origin, own: None }),
         Err(reason) => {
             refused.push(Refused { name: name.to_owned(), reason });
             None
         }
     }
+}
+
+/// What ours says of the member that only we know, unless the schema in use says something of it.
+fn own(name: &str, used: &Documents, ours: &Arc<Documents>) -> Option<Own> {
+    let member = own_member(name)?;
+    let place = format!("/properties/{member}");
+    if used.get(name)?.pointer(&place).is_some() {
+        return None;
+    }
+    let schema = ours.get(name)?.pointer(&place)?;
+    let names = Names { known: Arc::clone(ours), shallow: false };
+    Some(Own { member, validator: build(schema, names).ok()? })
 }
 
 /// The cluster's schemas that stand in for ours or are referred to by such a one, without those

@@ -48,6 +48,11 @@ fn a_violation_says_where_and_what() {
             json!({"worker": {"overall_limit_ms": -1}}),
             "/worker/overall_limit_ms: must be at least 0, is -1",
         ),
+        (
+            "callflows.dynamic_cid",
+            json!({"worker": {"route_accounts": []}}),
+            "/worker/route_accounts: has no place here",
+        ),
         ("callflows", json!({"numbers": ["1", "1"]}), "/numbers: holds an element twice"),
         (
             "profile",

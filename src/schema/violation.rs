@@ -71,6 +71,7 @@ fn reason(error: &ValidationError<'_>) -> String {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             format!("must not have {}", unexpected.join(", "))
         }
+        ValidationErrorKind::Not { .. } => "has no place here".to_owned(),
         _ => error.masked().to_string(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::call::Call;
 use crate::dynamic_cid::{Change, Command, Event, NoopId};
 use crate::json::Object;
-use crate::kapi::command::{self, SetFlavour, Target};
+use crate::kapi::command::{self, Dialect, Target};
 use crate::kapi::inbound::EventName;
 use crate::kapi::{Address, Identity, Inbound, Message, new_msg_id};
 
@@ -118,7 +118,7 @@ impl CallControl {
                 insert("Callee-ID-Number", destination.number.as_str().into());
             }
         }
-        command::set(&self.target(identity), variables, SetFlavour::Master)
+        command::set(&self.target(identity), variables)
     }
 
     /// A hang-up that does not wait for what is queued.
@@ -127,7 +127,12 @@ impl CallControl {
     }
 
     fn target<'a>(&'a self, identity: &'a Identity) -> Target<'a> {
-        Target { identity, control_queue: &self.control_queue, call_id: &self.call_id }
+        Target {
+            identity,
+            control_queue: &self.control_queue,
+            call_id: &self.call_id,
+            dialect: Dialect::Master,
+        }
     }
 
     /// What a message means to this call.

@@ -156,7 +156,14 @@ impl Worker {
             Inbound::DialplanError(error) => (error.call_id.as_ref(), None),
             Inbound::UsurpControl(usurp) => (Some(&usurp.call_id), None),
             Inbound::ChannelStatus(status) => (Some(&status.call_id), None),
-            Inbound::Execute(_) | Inbound::Ignored { .. } => (None, None),
+            Inbound::Execute(_)
+            | Inbound::RouteReq(_)
+            | Inbound::RouteWin(_)
+            | Inbound::NodeAdvertisement(_)
+            | Inbound::Offer(_)
+            | Inbound::Job(_)
+            | Inbound::Unworkable(_)
+            | Inbound::Ignored { .. } => (None, None),
         };
         let ids: Vec<String> = [first, second].into_iter().flatten().cloned().collect();
         let inbound = Arc::new(inbound);
@@ -250,6 +257,14 @@ fn unexpected(inbound: &Inbound) -> Rejection {
 fn kind(inbound: &Inbound) -> String {
     match inbound {
         Inbound::Execute(_) => "callflow/action.execute".to_owned(),
+        Inbound::RouteReq(_) => "dialplan/route_req".to_owned(),
+        Inbound::RouteWin(_) => "dialplan/route_win".to_owned(),
+        Inbound::NodeAdvertisement(_) => "nodes/advertise".to_owned(),
+        Inbound::Offer(_) => "kazoo_dynamic_cid/route_offer".to_owned(),
+        Inbound::Job(_) => "kazoo_dynamic_cid/route_job".to_owned(),
+        Inbound::Unworkable(unworkable) => {
+            format!("kazoo_dynamic_cid/{}", unworkable.kind.as_str())
+        }
         Inbound::CallEvent(event) => format!("call_event/{}", event.name.as_str()),
         Inbound::DialplanError(_) => "error/dialplan".to_owned(),
         Inbound::UsurpControl(_) => "call_event/usurp_control".to_owned(),

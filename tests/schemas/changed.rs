@@ -71,7 +71,7 @@ fn changed(document: &Value) -> Vec<Value> {
     changed
 }
 
-/// Master is the reference. Of what only one other line knows it has no opinion: our object
+/// Master is the reference. Of what only one other line knows it has no opinion: our
 /// `worker`, 5's `owner_id`, and 5's contacts.
 #[test]
 fn published_schemas_say_the_same_of_documents_changed_anywhere() {

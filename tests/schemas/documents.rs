@@ -3,7 +3,7 @@
 use kazoo_dynamic_cid::schema::Schemas;
 use serde_json::{Value, json};
 
-use super::{Case, callflows, invalid, lists, valid};
+use super::{Case, callflows, invalid, lists, text, valid};
 
 /// Each document schema with its cases.
 pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
@@ -54,7 +54,7 @@ fn system_config() -> Vec<Case> {
     cases
 }
 
-/// The object `worker`, which no schema of KAZOO mentions.
+/// The member `worker`, which no schema of KAZOO mentions.
 fn worker() -> Vec<Case> {
     let choices = [
         ("preset", ["recommended", "kazoo"]),
@@ -76,6 +76,12 @@ fn worker() -> Vec<Case> {
         invalid("null", json!(null)),
         invalid("a negative limit", json!({"overall_limit_ms": -1})),
         invalid("a limit that is text", json!({"overall_limit_ms": "300000"})),
+        valid("calls may be taken", json!({"route": true, "preset": "kazoo"})),
+        valid("calls may not be taken", json!({"route": false})),
+        invalid("text instead of a boolean", json!({"route": "true"})),
+        invalid("one account", json!({"route_accounts": "c1d00000000000000000000000000001"})),
+        invalid("the database of an account", json!({"route_accounts": ["account/c1/d0/01"]})),
+        invalid("an account that is a number", json!({"route_accounts": [1]})),
     ];
     for (key, values) in choices {
         cases.extend(values.map(|value| valid("a known choice", json!({key: value}))));
@@ -83,6 +89,53 @@ fn worker() -> Vec<Case> {
         cases.push(invalid("a boolean instead of a choice", json!({key: true})));
     }
     cases
+}
+
+/// What is valid in one of the places for `worker` only: in a section, in a node.
+fn worker_by_place() -> [(&'static str, Vec<Case>); 2] {
+    let accounts = json!({"route_accounts": ["c1d00000000000000000000000000001"]});
+    let none = json!({"route_accounts": []});
+    let case = |allowed: bool| if allowed { valid } else { invalid };
+    [("system_config.callflow.dynamic_cid", true), ("callflows.dynamic_cid", false)].map(
+        |(schema, section)| {
+            let cases = vec![
+                case(section)("accounts", accounts.clone()),
+                case(section)("no accounts", none.clone()),
+                case(!section)("just true", json!(true)),
+                case(!section)("just false", json!(false)),
+            ];
+            (schema, cases)
+        },
+    )
+}
+
+/// The member `kazoo_dynamic_cid` of callflows, which no schema of KAZOO mentions.
+fn exclusive() -> Vec<Case> {
+    vec![
+        valid("nothing", json!({})),
+        valid("numbers", json!({"numbers": ["1", text(36), "+14155550100"]})),
+        valid("patterns", json!({"numbers": [], "patterns": ["^\\*2([0-9]+)$", "("]})),
+        invalid("no object", json!(["2001"])),
+        invalid("text", json!("2001")),
+        invalid("null", json!(null)),
+        invalid("another key", json!({"pattern": ["^2"]})),
+        invalid("numbers that are text", json!({"numbers": "2001"})),
+        invalid("a number that is a number", json!({"numbers": [2001]})),
+        invalid("an empty number", json!({"numbers": [""]})),
+        invalid("a number of 37 characters", json!({"numbers": [text(37)]})),
+        invalid("a number twice", json!({"numbers": ["1", "1"]})),
+        invalid("a pattern that is null", json!({"patterns": [null]})),
+        invalid("an empty pattern", json!({"patterns": [""]})),
+        invalid("patterns by name", json!({"patterns": {"a": "^2"}})),
+    ]
+}
+
+/// Our schemas, and those with a cluster's in place of the ones that may be replaced.
+fn with_and_without_the_clusters() -> [Schemas; 2] {
+    let names = ["callflows", "callflows.dynamic_cid", "system_config.callflow.dynamic_cid"];
+    let anything = json!({"description": "accepts everything"});
+    let cluster = names.map(|name| (name.to_owned(), anything.clone()));
+    [Schemas::embedded(), Schemas::with_overrides(cluster.into_iter())]
 }
 
 fn agrees(schemas: &Schemas, schema: &str, case: &Case, document: &Value) {
@@ -103,13 +156,28 @@ fn our_schemas_accept_and_refuse_what_they_should() {
 }
 
 #[test]
-fn the_worker_object_is_checked_alone_in_a_section_and_in_a_node() {
-    let schemas = Schemas::embedded();
-    for case in worker() {
-        agrees(&schemas, "dynamic_cid.worker", &case, &case.document);
-        let holder = json!({"worker": case.document});
-        for schema in ["callflows.dynamic_cid", "system_config.callflow.dynamic_cid"] {
-            agrees(&schemas, schema, &case, &holder);
+fn the_worker_member_is_checked_alone_in_a_section_and_in_a_node() {
+    for schemas in with_and_without_the_clusters() {
+        for case in worker() {
+            agrees(&schemas, "dynamic_cid.worker", &case, &case.document);
+            let holder = json!({"worker": case.document});
+            for schema in ["callflows.dynamic_cid", "system_config.callflow.dynamic_cid"] {
+                agrees(&schemas, schema, &case, &holder);
+            }
+        }
+        for (schema, cases) in worker_by_place() {
+            for case in cases {
+                agrees(&schemas, schema, &case, &json!({"worker": case.document}));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_numbers_only_we_answer_to_are_checked_whoever_knows_the_rest() {
+    for schemas in with_and_without_the_clusters() {
+        for case in exclusive() {
+            agrees(&schemas, "callflows", &case, &json!({"kazoo_dynamic_cid": case.document}));
         }
     }
 }

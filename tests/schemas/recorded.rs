@@ -1,5 +1,7 @@
 //! Documents and messages recorded on a living KAZOO.
 
+use std::collections::BTreeSet;
+
 use kazoo_dynamic_cid::schema::Schemas;
 use serde_json::Value;
 
@@ -95,11 +97,26 @@ fn published_schemas_say_the_same_of_the_data_of_recorded_nodes() {
     }
 }
 
+/// Resumes that were sent to see how 4.3 fails: by all that is missing or misshapen in them.
+const UNUSABLE_RESUMES: [&str; 11] = [
+    "resume_flow_doc",
+    "resume_flow_empty",
+    "resume_flow_nomodule",
+    "resume_flow_string",
+    "resume_noapp",
+    "resume_nocallid_top",
+    "resume_noflow",
+    "resume_nomsgid",
+    "resume_without_Account-ID",
+    "resume_without_Call-ID",
+    "resume_without_Control-Queue",
+];
+
 #[test]
 fn recorded_messages_satisfy_our_schemas() {
     let Some(shared) = published::shared() else { return };
     let schemas = Schemas::embedded();
-    let mut checked = 0;
+    let (mut checked, mut unusable) = (0, BTreeSet::new());
     for line in ["master", "4.3"] {
         for entry in std::fs::read_dir(shared.join("transcripts").join(line)).unwrap() {
             let path = entry.unwrap().path();
@@ -118,11 +135,17 @@ fn recorded_messages_satisfy_our_schemas() {
                     continue;
                 };
                 let violations = schemas.validate(schema, payload);
+                if schema == "kapi.callflow.resume" && !violations.is_empty() {
+                    unusable.insert(path.file_stem().unwrap().to_str().unwrap().to_owned());
+                    continue;
+                }
                 assert_eq!(violations, [], "{} {payload}", path.display());
                 checked += 1;
             }
         }
     }
     println!("{checked} recorded messages satisfy our schemas");
+    let unusable: Vec<_> = unusable.iter().map(String::as_str).collect();
+    assert_eq!(unusable, UNUSABLE_RESUMES);
     assert!(checked > 1000);
 }

@@ -83,7 +83,7 @@ impl DocumentChange {
         headers.defaults()?;
         let id = headers.exact_text("ID")?.to_owned();
         let database = headers.required_text("Database")?;
-        headers.text_or_absent("Rev")?;
+        headers.texts_or_absent(&["Rev"])?;
         headers.boolean_or_absent("Is-Soft-Deleted")?;
         Ok(Self {
             change,

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::headers::{Headers, wrong_type};
-use super::{RejectReason, Rejection, Waiting};
+use super::headers::Headers;
+use super::{Rejection, Waiting, take_object};
 use crate::json::{self, Object};
-use crate::kapi::{Address, AddressError, header, routing};
+use crate::kapi::{Address, AddressError, header};
 
 /// Work: run the action for one call and answer with exactly one `action.result`.
 ///
@@ -79,30 +79,9 @@ fn check(body: &Object) -> Result<(String, String, Address), Rejection> {
     let headers = Headers::new(body);
     headers.defaults()?;
     let msg_id = headers.exact_text(header::MSG_ID)?;
-    let call_id = headers.exact_text(header::CALL_ID)?;
-    if !routing::is_call_id(call_id) {
-        return Err(Rejection::new(
-            RejectReason::BadValue,
-            format!(
-                "`{}` cannot be the id of a channel: `{}`",
-                header::CALL_ID,
-                super::shorten(call_id)
-            ),
-        ));
-    }
-    let server_id = Address::parse(headers.exact_text(header::SERVER_ID)?).map_err(|error| {
-        Rejection::new(RejectReason::BadAddress, format!("`{}`: {error}", header::SERVER_ID))
-    })?;
-    match body.get(CALL) {
-        None | Some(Value::Null) => {
-            return Err(Rejection::new(
-                RejectReason::MissingHeader,
-                format!("`{CALL}` is missing"),
-            ));
-        }
-        Some(Value::Object(_)) => {}
-        Some(other) => return Err(wrong_type(CALL, other, "an object")),
-    }
+    let call_id = headers.bindable_call_id(header::CALL_ID)?;
+    let server_id = headers.address(header::SERVER_ID)?;
+    headers.required_object(CALL)?;
     headers.objects_or_absent(&[DATA])?;
     Ok((call_id.to_owned(), msg_id.to_owned(), server_id))
 }
@@ -117,17 +96,9 @@ fn waiting(body: &Object) -> Option<Waiting> {
     })
 }
 
-/// Takes an object out of the body; the remaining members keep their order.
-fn take_object(body: &mut Object, name: &str) -> Object {
-    match body.shift_remove(name) {
-        Some(Value::Object(members)) => members,
-        _ => Object::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{Delivered, Inbound, decode};
+    use super::super::{Delivered, Inbound, RejectReason, decode};
     use super::*;
     use crate::kapi::fixtures;
     use serde_json::json;

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::{RejectReason, Rejection};
+use super::{RejectReason, Rejection, shorten};
 use crate::json::{self, Object};
-use crate::kapi::{header, routing};
+use crate::kapi::{Address, header, routing};
 
 /// The members of a message's body, with the checks KAZOO makes of them.
 ///
@@ -50,6 +50,41 @@ impl<'a> Headers<'a> {
         }
     }
 
+    /// A required text that names a channel which is bound: an id that can be none is refused.
+    pub(super) fn bindable_call_id(self, name: &str) -> Result<&'a str, Rejection> {
+        let call_id = self.exact_text(name)?;
+        if routing::is_call_id(call_id) {
+            return Ok(call_id);
+        }
+        let call_id = shorten(call_id);
+        let detail = format!("`{name}` cannot be the id of a channel: `{call_id}`");
+        Err(Rejection::new(RejectReason::BadValue, detail))
+    }
+
+    /// A required text that something is sent to.
+    pub(super) fn address(self, name: &str) -> Result<Address, Rejection> {
+        Address::parse(self.exact_text(name)?)
+            .map_err(|error| Rejection::new(RejectReason::BadAddress, format!("`{name}`: {error}")))
+    }
+
+    /// A required object.
+    pub(super) fn required_object(self, name: &str) -> Result<&'a Object, Rejection> {
+        let value = self.required(name)?;
+        value.as_object().ok_or_else(|| wrong_type(name, value, "an object"))
+    }
+
+    /// A header that is one of these words or absent.
+    pub(super) fn word_or_absent(self, name: &str, words: &[&str]) -> Result<(), Rejection> {
+        match self.get(name) {
+            Some(value) if !words.iter().any(|word| value == word) => {
+                let (found, words) = (shorten(&value.to_string()), words.join(", "));
+                let detail = format!("`{name}` is {found}, expected one of {words}");
+                Err(Rejection::new(RejectReason::BadValue, detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// `kz_json:get_ne_binary_value` of a header that no predicate guards.
     pub(super) fn text(self, name: &str) -> Option<String> {
         self.get(name).and_then(json::non_empty_text)
@@ -70,6 +105,16 @@ impl<'a> Headers<'a> {
         self.get(name).and_then(json::to_integer)
     }
 
+    /// A required integer from 0 on.
+    pub(super) fn unsigned(self, name: &str) -> Result<u64, Rejection> {
+        let value = self.required(name)?;
+        json::to_integer(value).and_then(|number| u64::try_from(number).ok()).ok_or_else(|| {
+            let found = shorten(&value.to_string());
+            let detail = format!("`{name}` is {found}, expected an integer from 0 on");
+            Rejection::new(RejectReason::BadValue, detail)
+        })
+    }
+
     pub(super) fn is_true(self, name: &str) -> bool {
         self.get(name).is_some_and(json::value_is_true)
     }
@@ -86,12 +131,12 @@ impl<'a> Headers<'a> {
         })
     }
 
-    /// This header is a string or absent.
-    pub(super) fn text_or_absent(self, name: &str) -> Result<(), Rejection> {
-        match self.get(name) {
+    /// Each of these headers is a string or absent.
+    pub(super) fn texts_or_absent(self, names: &[&str]) -> Result<(), Rejection> {
+        names.iter().try_for_each(|name| match self.get(name) {
             Some(value) if !value.is_string() => Err(wrong_type(name, value, "a string")),
             _ => Ok(()),
-        }
+        })
     }
 
     /// `kz_term:is_boolean`: a boolean, its name, or absent.

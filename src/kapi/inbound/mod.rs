@@ -10,10 +10,14 @@ mod channel_status;
 mod dialplan_error;
 mod document_change;
 mod execute;
+mod handover;
 mod headers;
+mod node_advertisement;
 #[cfg(test)]
 mod properties;
 mod rejection;
+mod route_req;
+mod route_win;
 mod usurp_control;
 
 pub use call_event::{CallEvent, EventName};
@@ -21,11 +25,18 @@ pub use channel_status::{ChannelState, ChannelStatus};
 pub use dialplan_error::DialplanError;
 pub use document_change::{Change, DocumentChange};
 pub use execute::Execute;
+pub use handover::{Unworkable, Why};
+pub use node_advertisement::NodeAdvertisement;
 pub use rejection::{RejectReason, Rejection, Waiting};
+pub use route_req::{NewerSender, ResourceType, RouteReq};
+pub use route_win::RouteWin;
 pub use usurp_control::UsurpControl;
 
 use headers::Headers;
 
+use serde_json::Value;
+
+use super::handover::{CATEGORY, Job, Kind, Offer};
 use super::{header, message};
 use crate::json::Object;
 
@@ -46,11 +57,15 @@ pub struct Delivered<'a> {
     pub payload: &'a [u8],
 }
 
-/// A message KAZOO sent.
+/// A message KAZOO sent, or another worker.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Inbound {
     /// `callflow/action.execute`: work.
     Execute(Execute),
+    /// `dialplan/route_req`: a call looks for somebody to take it.
+    RouteReq(RouteReq),
+    /// `dialplan/route_win`: the call we offered to take is ours.
+    RouteWin(RouteWin),
     /// `call_event/*`: something happened on a channel.
     CallEvent(CallEvent),
     /// `error/dialplan`: a call command failed.
@@ -61,6 +76,14 @@ pub enum Inbound {
     ChannelStatus(ChannelStatus),
     /// `configuration/doc_*` and `configuration/db_*`.
     DocumentChange(DocumentChange),
+    /// `nodes/advertise`: a node is there.
+    NodeAdvertisement(NodeAdvertisement),
+    /// `kazoo_dynamic_cid/route_offer`: what a worker knows that offered to take a call.
+    Offer(Box<Offer>),
+    /// `kazoo_dynamic_cid/route_job`: a call that is ours.
+    Job(Box<Job>),
+    /// Either of these, where it cannot be followed.
+    Unworkable(Box<Unworkable>),
     /// A well-formed message of a type we have no use for.
     Ignored {
         /// `Event-Category`.
@@ -83,6 +106,11 @@ pub fn decode_within(delivered: &Delivered<'_>, max_bytes: usize) -> Result<Inbo
     let name = headers.exact_text(header::EVENT_NAME)?.to_owned();
     match (category.as_str(), name.as_str()) {
         ("callflow", "action.execute") => Execute::read(body).map(Inbound::Execute),
+        ("dialplan", "route_req") => RouteReq::read(body).map(Inbound::RouteReq),
+        ("dialplan", "route_win") => RouteWin::read(body).map(Inbound::RouteWin),
+        ("nodes", "advertise") => {
+            NodeAdvertisement::read(headers, &body).map(Inbound::NodeAdvertisement)
+        }
         ("call_event", "usurp_control") => UsurpControl::read(headers).map(Inbound::UsurpControl),
         ("call_event" | "channel", "channel_status_resp") => {
             ChannelStatus::read(headers).map(Inbound::ChannelStatus)
@@ -96,6 +124,8 @@ pub fn decode_within(delivered: &Delivered<'_>, max_bytes: usize) -> Result<Inbo
             Some(change) => DocumentChange::read(headers, change).map(Inbound::DocumentChange),
             None => Ok(Inbound::Ignored { category, name: name.to_owned() }),
         },
+        (CATEGORY, name) if name == Kind::Offer.as_str() => handover::read(Kind::Offer, body),
+        (CATEGORY, name) if name == Kind::Job.as_str() => handover::read(Kind::Job, body),
         _ => Ok(Inbound::Ignored { category, name }),
     }
 }
@@ -135,7 +165,7 @@ fn object_of(delivered: &Delivered<'_>, max_bytes: usize) -> Result<Object, Reje
         ));
     }
     match serde_json::from_slice(delivered.payload) {
-        Ok(serde_json::Value::Object(body)) => Ok(body),
+        Ok(Value::Object(body)) => Ok(body),
         Ok(other) => Err(Rejection::new(
             RejectReason::NotAnObject,
             format!("the payload is {}, expected an object", headers::kind_of(&other)),
@@ -143,6 +173,14 @@ fn object_of(delivered: &Delivered<'_>, max_bytes: usize) -> Result<Object, Reje
         Err(error) => {
             Err(Rejection::new(RejectReason::NotJson, format!("the payload is not JSON: {error}")))
         }
+    }
+}
+
+/// Takes an object out of the body; the remaining members keep their order.
+fn take_object(body: &mut Object, name: &str) -> Object {
+    match body.shift_remove(name) {
+        Some(Value::Object(members)) => members,
+        _ => Object::new(),
     }
 }
 
@@ -220,7 +258,9 @@ mod tests {
             ("call_event", "query_channels_req"),
             ("configuration", "doc_type_update"),
             ("error", "other"),
-            ("dialplan", "route_req"),
+            ("dialplan", "route_resp"),
+            ("nodes", "withdraw"),
+            ("kazoo_dynamic_cid", "route_other"),
         ] {
             let body = json!({"Event-Category": category, "Event-Name": name});
             let ignored = Inbound::Ignored { category: category.to_owned(), name: name.to_owned() };

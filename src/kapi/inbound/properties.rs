@@ -64,6 +64,21 @@ fn known_name() -> impl Strategy<Value = String> {
         "Type",
         "Rev",
         "Is-Soft-Deleted",
+        "From",
+        "Request",
+        "To",
+        "Resource-Type",
+        "Cost-Parameters",
+        "Control-Queue",
+        "WhApps",
+        "Version",
+        "Child",
+        "Flow-ID",
+        "Way",
+        "Offered-At",
+        "Won-At",
+        "Attempt",
+        "Expires",
     ])
     .prop_map(ToOwned::to_owned)
 }
@@ -71,6 +86,11 @@ fn known_name() -> impl Strategy<Value = String> {
 fn message_type() -> impl Strategy<Value = (&'static str, &'static str)> {
     prop::sample::select(vec![
         ("callflow", "action.execute"),
+        ("dialplan", "route_req"),
+        ("dialplan", "route_win"),
+        ("nodes", "advertise"),
+        ("kazoo_dynamic_cid", "route_offer"),
+        ("kazoo_dynamic_cid", "route_job"),
         ("call_event", "DTMF"),
         ("call_event", "CHANNEL_REPLACED"),
         ("call_event", "usurp_control"),
@@ -100,7 +120,10 @@ proptest! {
         let mut body: Map<String, Value> = json!({
             "App-Name": "a", "App-Version": "1", "Msg-ID": "m", "Server-ID": "q", "Node": "n@h",
             "Call-ID": "c@d", "Call": {}, "Status": "active", "Fetch-ID": "f",
-            "Error-Message": "e", "ID": "i", "Database": "d",
+            "Error-Message": "e", "ID": "i", "Database": "d", "From": "a@b", "Request": "c@b",
+            "To": "d@b", "Control-Queue": "q", "Expires": 1,
+            "Version": 1, "Data": {}, "Flow-ID": "f", "Way": "shared", "Offered-At": 1,
+            "Won-At": 2, "Attempt": 0,
         }).as_object().cloned().unwrap_or_default();
         body.extend(members);
         body.insert("Event-Category".to_owned(), json!(category));
@@ -113,6 +136,11 @@ proptest! {
                 let sent: Value = serde_json::from_str(&body.to_string()).unwrap();
                 let call = Value::Object(execute.call);
                 prop_assert_eq!(&sent["Call"], &call);
+            }
+            Ok(Inbound::RouteReq(request)) => {
+                let _ = request.newer_sender();
+                let sent: Value = serde_json::from_str(&body.to_string()).unwrap();
+                prop_assert_eq!(sent, Value::Object(request.body));
             }
             Ok(_) => {}
             Err(rejection) => prop_assert!(!rejection.detail.is_empty()),
