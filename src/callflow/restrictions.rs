@@ -60,8 +60,11 @@ pub(super) fn merge(parts: Parts, classifiers: &[&str]) -> (Value, Option<Missha
     // `call_restriction`, not in it, and restrict nothing; but the merge turns the account's
     // members round, and with them the order of its dial plan.
     let ancestors = account.get(ANCESTORS).and_then(Value::as_array);
-    let account =
-        if ancestors.is_none_or(Vec::is_empty) { account } else { kz_json::reordered(&account) };
+    let account = if ancestors.is_none_or(Vec::is_empty) {
+        account
+    } else {
+        json::merge(&Object::new(), &account)
+    };
     for classifier in classifiers {
         let path = [RESTRICTION, classifier, "action"];
         let verdict = if merge.read("account", &account, &path) == "deny" {
