@@ -5,7 +5,7 @@
 //! The functions here give the same answer as the getters of `kz_json` and the casts of `kz_term`
 //! for every JSON value. [`config`] holds the stricter casts of `kapps_config`, which raise.
 //!
-//! Source: `kz_json.erl` (`get_*_value`, `is_true`), `kz_term.erl` (`to_*`, `is_empty`).
+//! Source: `kz_json.erl` (`get_*_value`, `is_true`, `merge`), `kz_term.erl` (`to_*`, `is_empty`).
 
 use serde_json::{Map, Value};
 
@@ -151,6 +151,26 @@ pub fn at<'a>(object: &'a Object, path: &[&str]) -> Option<&'a Value> {
     inner.get(*last)
 }
 
+/// `kz_json:merge`: the right object's members go before the left one's, objects member by member,
+/// and an empty object replaces what it meets. `null`s are left out, also the left one's that a
+/// `null` meets, and members come in descending order, at every level outside of arrays.
+pub fn merge(left: &Object, right: &Object) -> Object {
+    let mut keys: Vec<&String> = left.keys().chain(right.keys()).collect();
+    keys.sort_unstable_by(|one, other| other.cmp(one));
+    keys.dedup();
+    let cleaned = |object| Some(Value::Object(merge(&Object::new(), object)));
+    let merged = |key: &String| match (left.get(key), right.get(key)) {
+        (_, Some(Value::Null)) | (Some(Value::Null) | None, None) => None,
+        (Some(Value::Object(left)), Some(Value::Object(right))) if !right.is_empty() => {
+            Some(Value::Object(merge(left, right)))
+        }
+        (Some(_), Some(right)) => Some(right.clone()),
+        (Some(Value::Object(only)), None) | (None, Some(Value::Object(only))) => cleaned(only),
+        (Some(only), None) | (None, Some(only)) => Some(only.clone()),
+    };
+    keys.into_iter().filter_map(|key| Some((key.clone(), merged(key)?))).collect()
+}
+
 /// The casts of `kapps_config`, which differ from the getters above: emptiness is
 /// [`is_empty`] and what cannot be converted raises.
 ///
@@ -266,6 +286,27 @@ mod tests {
             assert_eq!(is_true(&object_of(&stored), "key", true), read, "{stored}");
         }
         assert!(is_true(&Object::new(), "key", true));
+    }
+
+    #[test]
+    fn the_right_object_goes_before_the_left_one() {
+        for (left, right, merged) in [
+            (r#"{"a":1,"b":2}"#, r#"{"b":3,"c":4}"#, r#"{"c":4,"b":3,"a":1}"#),
+            (r#"{"a":1,"b":null}"#, r#"{"a":null,"c":""}"#, r#"{"c":""}"#),
+            (r#"{"a":{"x":1,"y":null}}"#, r#"{"a":{"y":2}}"#, r#"{"a":{"y":2,"x":1}}"#),
+            (r#"{"a":{"x":1}}"#, r#"{"a":{}}"#, r#"{"a":{}}"#),
+            (r#"{"a":{"x":1}}"#, r#"{"a":[{"x":null}]}"#, r#"{"a":[{"x":null}]}"#),
+            (r#"{"a":5,"b":null}"#, r#"{"a":{"x":null},"b":6}"#, r#"{"b":6,"a":{"x":null}}"#),
+            (
+                r#"{"b":{"x":null,"p":1,"s":""},"a":null,"c":[{"b":null,"a":1}],"B":{}}"#,
+                "{}",
+                r#"{"c":[{"b":null,"a":1}],"b":{"s":"","p":1},"B":{}}"#,
+            ),
+        ] {
+            let object = |text| serde_json::from_str::<Object>(text).unwrap();
+            let result = merge(&object(left), &object(right));
+            assert_eq!(Value::Object(result).to_string(), merged, "{left} {right}");
+        }
     }
 
     #[test]

@@ -31,6 +31,14 @@ pub trait Documents: Send + Sync {
     /// The rows of `callflows/listing_by_pattern`, compiled.
     async fn patterns(&self, account: &AccountId) -> Result<Arc<Patterns>, Self::Error>;
 
+    /// The endpoint that registers with a SIP username: the document of the only row that
+    /// `attributes/sip_username` has for it. Several rows count as none.
+    async fn endpoint_by_sip_username(
+        &self,
+        account: &AccountId,
+        username: &str,
+    ) -> Result<Option<String>, Self::Error>;
+
     /// A callflow by its id. KAZOO does not look at `pvt_type` when it opens one.
     async fn callflow(
         &self,

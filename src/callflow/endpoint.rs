@@ -2,9 +2,8 @@
 //!
 //! KAZOO asks for it by the call's Authorizing-ID and takes every failure (no such document, a
 //! document of another type, a disabled device, an unreadable database) as *not restricted*. Owner
-//! and account are left out where they cannot be read. This follows master; 4.3 agrees wherever
-//! documents have the shapes of their schemas, except that it never turns the order of an
-//! account's dial plan round.
+//! and account are left out where they cannot be read. This follows master; how 4.3 merges stands
+//! in [`super::bootstrap`].
 //!
 //! Source: `kz_endpoint_v5.erl` (`get`, `check_endpoint_type`, `check_endpoint_enabled`,
 //! `merge_attributes`, `get_user`), `kz_doc.erl`, `kzd_devices.erl`, `kzd_accounts.erl`.
@@ -14,8 +13,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::kz_json::{self, NoMembers};
-use super::restrictions::{self, Misshapen, Owner, Parts, Verdict};
-use super::{AccountId, Documents};
+use super::restrictions::{self, Owner, Parts, Verdict};
+use super::{AccountId, Documents, Misshapen};
 use crate::json::{self, Object};
 
 /// What restricts a call.
@@ -89,12 +88,16 @@ impl<E> EndpointRestrictions<E> {
     }
 }
 
+/// What an endpoint is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Device,
     User,
     Account,
 }
+
+/// A document, where there is one that can be read.
+pub(super) type Read = Option<Arc<Value>>;
 
 /// Reads and merges the endpoint of a call.
 ///
@@ -107,7 +110,7 @@ pub async fn restrictions<D: Documents>(
     authorizing_id: Option<&str>,
     classifiers: &[&str],
 ) -> EndpointRestrictions<D::Error> {
-    match usable(documents, account, authorizing_id).await {
+    match usable(documents, account, authorizing_id, is_enabled).await {
         Ok((document, kind)) => {
             let empty = Object::new();
             let endpoint = document.as_object().unwrap_or(&empty);
@@ -117,10 +120,13 @@ pub async fn restrictions<D: Documents>(
     }
 }
 
-async fn usable<D: Documents>(
+/// The document of an endpoint that KAZOO would use; which ones are switched off differs between
+/// its versions.
+pub(super) async fn usable<D: Documents>(
     documents: &D,
     account: &AccountId,
     authorizing_id: Option<&str>,
+    is_enabled: fn(&Object, Kind) -> bool,
 ) -> Result<(Arc<Value>, Kind), NoEndpoint<D::Error>> {
     let id = authorizing_id.filter(|id| !id.is_empty()).ok_or(NoEndpoint::NoId)?;
     let document = documents
@@ -128,11 +134,15 @@ async fn usable<D: Documents>(
         .await
         .map_err(|error| NoEndpoint::Unreadable { id: id.to_owned(), error })?
         .ok_or_else(|| NoEndpoint::Missing(id.to_owned()))?;
-    let kind = kind_of(&document, id)?;
+    let kind = kind_of(&document, id, is_enabled)?;
     Ok((document, kind))
 }
 
-fn kind_of<E>(document: &Value, id: &str) -> Result<Kind, NoEndpoint<E>> {
+fn kind_of<E>(
+    document: &Value,
+    id: &str,
+    is_enabled: fn(&Object, Kind) -> bool,
+) -> Result<Kind, NoEndpoint<E>> {
     let empty = Object::new();
     let members = document.as_object().unwrap_or(&empty);
     let found = json::text(members, "pvt_type").unwrap_or_default();
@@ -156,11 +166,13 @@ fn kind_of<E>(document: &Value, id: &str) -> Result<Kind, NoEndpoint<E>> {
 fn is_enabled(members: &Object, kind: Kind) -> bool {
     match kind {
         Kind::Account => json::is_true(members, "pvt_enabled", true),
-        Kind::Device | Kind::User => {
-            let enabled = members.get("enabled");
-            !enabled.is_some_and(|it| *it == Value::Bool(false) || it.as_str() == Some("false"))
-        }
+        Kind::Device | Kind::User => !says_false(members, "enabled"),
     }
+}
+
+/// `false` or its name.
+pub(super) fn says_false(members: &Object, key: &str) -> bool {
+    members.get(key).is_some_and(|it| *it == Value::Bool(false) || it.as_str() == Some("false"))
 }
 
 async fn merged<D: Documents>(
@@ -175,13 +187,14 @@ async fn merged<D: Documents>(
     let parts = match kind {
         Kind::Account => Parts { account: itself, ..Parts::default() },
         Kind::User => {
-            let account = account_of(documents, account, endpoint).await;
+            let account = part(account_of(documents, account, endpoint).await.as_ref());
             Parts { endpoint: itself.clone(), owner: Owner::User(itself), account }
         }
         Kind::Device => {
             let users = hotdesk.as_ref().map_or(&[][..], Vec::as_slice);
             let owner = owner_of(documents, account, endpoint, users).await;
-            let account = account_of(documents, account, endpoint).await;
+            let account = part(account_of(documents, account, endpoint).await.as_ref());
+            let owner = owner.map(|user| part(user.as_ref()));
             Parts { endpoint: itself, owner, account }
         }
     };
@@ -194,27 +207,29 @@ async fn merged<D: Documents>(
 }
 
 /// The users logged on to a device. KAZOO looks for them on every endpoint.
-fn hotdesk_users(endpoint: &Object) -> Result<Vec<&str>, NoMembers> {
+pub(super) fn hotdesk_users(endpoint: &Object) -> Result<Vec<&str>, NoMembers> {
     let users = kz_json::get(endpoint, &["hotdesk", "users"])?.and_then(Value::as_object);
     Ok(users.into_iter().flat_map(Object::keys).map(String::as_str).collect())
 }
 
 /// The account of an endpoint that names one.
-async fn account_of<D: Documents>(documents: &D, account: &AccountId, endpoint: &Object) -> Object {
+pub(super) async fn account_of<D: Documents>(
+    documents: &D,
+    account: &AccountId,
+    endpoint: &Object,
+) -> Read {
     // One that names another account was copied here; what counts is where it lies.
-    if json::text(endpoint, "pvt_account_id").is_none() {
-        return Object::new();
-    }
-    part(documents.account(account).await).unwrap_or_default()
+    json::text(endpoint, "pvt_account_id")?;
+    documents.account(account).await.ok().flatten()
 }
 
 /// Who owns a device: whoever is logged on to it, else its `owner_id`.
-async fn owner_of<D: Documents>(
+pub(super) async fn owner_of<D: Documents>(
     documents: &D,
     account: &AccountId,
     device: &Object,
     hotdesk_users: &[&str],
-) -> Owner {
+) -> Owner<Read> {
     let owner = json::text(device, "owner_id");
     let ids = match hotdesk_users {
         [] => owner.as_slice().iter().map(String::as_str).collect(),
@@ -224,19 +239,20 @@ async fn owner_of<D: Documents>(
     // Without the name of its database KAZOO finds none of a device's users.
     if json::text(device, "pvt_account_db").is_some() {
         for id in ids {
-            users.extend(part(documents.document(account, id).await));
+            users.extend(documents.document(account, id).await.ok().flatten());
         }
     }
     match hotdesk_users {
-        [] => Owner::User(users.pop().unwrap_or_default()),
-        [_] => Owner::HotdeskUser(users.pop().unwrap_or_default()),
-        _ => Owner::HotdeskUsers(users),
+        [] => Owner::User(users.pop()),
+        [_] => Owner::HotdeskUser(users.pop()),
+        _ => Owner::HotdeskUsers(users.into_iter().map(Some).collect()),
     }
 }
 
-/// What matters of a document, if it can be read.
-fn part<E>(read: Result<Option<Arc<Value>>, E>) -> Option<Object> {
-    read.ok()?.map(|document| document.as_object().map(restrictions::part_of).unwrap_or_default())
+/// What restrictions and dial plan are merged from.
+pub(super) fn part(document: Option<&Arc<Value>>) -> Object {
+    let document = document.and_then(|document| document.as_object());
+    document.map(restrictions::part_of).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Only the parts that an endpoint's merge needs; everything lenient lies in [`crate::json`].
 //!
-//! Source: `kz_json.erl` (`get_value1`, `set_value1`, `merge_recursive`, `merge_right`).
+//! Source: `kz_json.erl` (`get_value1`, `set_value1`, `merge_recursive`).
 
 use serde_json::Value;
 
@@ -114,23 +114,6 @@ fn merge_level<'a>(
     }
 }
 
-/// What `merge` with anything makes of an object: members in descending order, `null`s gone, at
-/// every level outside of arrays.
-pub(super) fn reordered(object: &Object) -> Object {
-    let mut members: Vec<_> = object.iter().filter(|(_, value)| !value.is_null()).collect();
-    members.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
-    members
-        .into_iter()
-        .map(|(key, value)| {
-            let value = match value {
-                Value::Object(inner) => Value::Object(reordered(inner)),
-                other => other.clone(),
-            };
-            (key.clone(), value)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -204,15 +187,5 @@ mod tests {
             let result = done.map(|()| Value::Object(result).to_string());
             assert_eq!(result.as_deref(), merged, "{into} {from}");
         }
-    }
-
-    #[test]
-    fn a_merge_turns_members_round_and_drops_nulls() {
-        let stored =
-            object(r#"{"b":{"x":null,"p":1,"s":""},"a":null,"c":[{"b":null,"a":1}],"B":{}}"#);
-        assert_eq!(
-            Value::Object(reordered(&stored)).to_string(),
-            r#"{"c":[{"b":null,"a":1}],"b":{"s":"","p":1},"B":{}}"#
-        );
     }
 }

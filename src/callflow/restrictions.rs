@@ -6,13 +6,13 @@
 
 use serde_json::Value;
 
-use super::kz_json::{self, NoMembers};
+use super::kz_json;
+use super::merging::{Merging, Misshapen};
 use crate::json::{self, Object};
 
 const RESTRICTION: &str = "call_restriction";
 const DIAL_PLAN: &str = "dial_plan";
 const ANCESTORS: &str = "pvt_tree";
-const ID: &str = "_id";
 
 /// The documents an endpoint is merged from; what there is none of is empty.
 #[derive(Debug, Default)]
@@ -20,31 +20,41 @@ pub(super) struct Parts {
     /// The device or user itself; empty for an account.
     pub(super) endpoint: Object,
     /// Who owns it; the user itself for a user.
-    pub(super) owner: Owner,
+    pub(super) owner: Owner<Object>,
     /// The account.
     pub(super) account: Object,
 }
 
 /// Whose restrictions go before a device's.
 #[derive(Debug)]
-pub(super) enum Owner {
+pub(super) enum Owner<T> {
     /// The user a device belongs to, or a user's own; empty for nobody's.
-    User(Object),
+    User(T),
     /// One user has logged on to the device; empty where that user cannot be read.
-    HotdeskUser(Object),
+    HotdeskUser(T),
     /// Several have; those that can be read, in the order of their keys.
-    HotdeskUsers(Vec<Object>),
+    HotdeskUsers(Vec<T>),
 }
 
-impl Default for Owner {
+impl<T> Owner<T> {
+    pub(super) fn map<U>(&self, make: impl Fn(&T) -> U) -> Owner<U> {
+        match self {
+            Self::User(user) => Owner::User(make(user)),
+            Self::HotdeskUser(user) => Owner::HotdeskUser(make(user)),
+            Self::HotdeskUsers(users) => Owner::HotdeskUsers(users.iter().map(make).collect()),
+        }
+    }
+}
+
+impl<T: Default> Default for Owner<T> {
     fn default() -> Self {
-        Self::User(Object::new())
+        Self::User(T::default())
     }
 }
 
 /// The members of a document that [`merge`] looks at.
 pub(super) fn part_of(document: &Object) -> Object {
-    [ID, RESTRICTION, DIAL_PLAN, ANCESTORS]
+    ["_id", RESTRICTION, DIAL_PLAN, ANCESTORS]
         .into_iter()
         .filter_map(|key| Some((key.to_owned(), document.get(key)?.clone())))
         .collect()
@@ -53,15 +63,18 @@ pub(super) fn part_of(document: &Object) -> Object {
 /// Merges restrictions and dial plan. KAZOO raises on a shape it does not expect; then the rest of
 /// the merge, in which that shape says nothing, is returned beside the first such.
 pub(super) fn merge(parts: Parts, classifiers: &[&str]) -> (Value, Option<Misshapen>) {
-    let mut merge = Merge::default();
+    let mut merge = Merging::default();
     let Parts { mut endpoint, owner, account } = parts;
     let owner = merge.owner(owner, classifiers);
     // KAZOO merges the ancestors' restrictions into the account. They end beside
     // `call_restriction`, not in it, and restrict nothing; but the merge turns the account's
     // members round, and with them the order of its dial plan.
     let ancestors = account.get(ANCESTORS).and_then(Value::as_array);
-    let account =
-        if ancestors.is_none_or(Vec::is_empty) { account } else { kz_json::reordered(&account) };
+    let account = if ancestors.is_none_or(Vec::is_empty) {
+        account
+    } else {
+        json::merge(&Object::new(), &account)
+    };
     for classifier in classifiers {
         let path = [RESTRICTION, classifier, "action"];
         let verdict = if merge.read("account", &account, &path) == "deny" {
@@ -77,59 +90,16 @@ pub(super) fn merge(parts: Parts, classifiers: &[&str]) -> (Value, Option<Missha
             merge.set("endpoint", &mut endpoint, &path, verdict);
         }
     }
-    let plan = merge.dial_plan(&account, &endpoint, &owner);
+    // What comes later goes before, rule by rule and member by member.
+    let layers = [("account", &account), ("endpoint", &endpoint), ("owner", &owner)];
+    let plan = merge.layers(DIAL_PLAN, layers);
     let restrictions = endpoint.get(RESTRICTION).map(|it| (RESTRICTION.to_owned(), it.clone()));
     let plan = (DIAL_PLAN.to_owned(), Value::Object(plan));
     let endpoint: Object = restrictions.into_iter().chain([plan]).collect();
     (Value::Object(endpoint), merge.misshapen)
 }
 
-/// A shape that KAZOO's merge dies of.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{path}` of the {whose} is {value}, of which KAZOO dies when it merges the endpoint: make it \
-     an object or remove it"
-)]
-pub struct Misshapen {
-    /// The document's part in the merge and its id: "owner `usr1`".
-    pub whose: String,
-    /// Dotted path of the member, such as `call_restriction.did_us`.
-    pub path: String,
-    /// The value as JSON text, shortened.
-    pub value: String,
-}
-
-impl Misshapen {
-    pub(super) fn new(part: &str, document: &Object, raised: &NoMembers) -> Self {
-        let whose = match json::text(document, ID) {
-            Some(id) => format!("{part} `{id}`"),
-            None => part.to_owned(),
-        };
-        Self { whose, path: raised.path.join("."), value: raised.value.clone() }
-    }
-}
-
-#[derive(Default)]
-struct Merge {
-    misshapen: Option<Misshapen>,
-}
-
-impl Merge {
-    fn note<T>(
-        &mut self,
-        part: &str,
-        document: &Object,
-        result: Result<T, NoMembers>,
-    ) -> Option<T> {
-        match result {
-            Ok(value) => Some(value),
-            Err(raised) => {
-                self.misshapen.get_or_insert_with(|| Misshapen::new(part, document, &raised));
-                None
-            }
-        }
-    }
-
+impl Merging {
     fn read(&mut self, part: &str, document: &Object, path: &[&str]) -> String {
         self.note(part, document, kz_json::text(document, path)).flatten().unwrap_or_default()
     }
@@ -139,7 +109,7 @@ impl Merge {
         self.note(part, document, set);
     }
 
-    fn owner(&mut self, owner: Owner, classifiers: &[&str]) -> Object {
+    fn owner(&mut self, owner: Owner<Object>, classifiers: &[&str]) -> Object {
         match owner {
             Owner::User(user) => user,
             Owner::HotdeskUser(user) => self.allowing(user, classifiers),
@@ -180,29 +150,6 @@ impl Merge {
             self.note("owner", user, action).flatten().as_deref() == Some("deny")
         })
     }
-
-    /// Account, endpoint, owner: what comes later goes before, rule by rule and member by member.
-    fn dial_plan(&mut self, account: &Object, endpoint: &Object, owner: &Object) -> Object {
-        let mut merged = self.rules("account", account).cloned().unwrap_or_default();
-        let nobody = Object::new();
-        // What is in the way of one plan's rules lies in a plan merged before it.
-        for (part, plan, before, document) in [
-            ("endpoint", endpoint, "account", account),
-            ("owner", owner, "account or endpoint", &nobody),
-        ] {
-            if let Some(rules) = self.rules(part, plan) {
-                let merging = kz_json::merge_non_empty(&mut merged, rules);
-                self.note(before, document, merging.map_err(|raised| raised.below(DIAL_PLAN)));
-            }
-        }
-        merged
-    }
-
-    fn rules<'a>(&mut self, part: &str, document: &'a Object) -> Option<&'a Object> {
-        let plan = document.get(DIAL_PLAN).filter(|plan| !json::is_empty(plan))?;
-        let rules = plan.as_object().ok_or_else(|| NoMembers::new(&[DIAL_PLAN], plan));
-        self.note(part, document, rules)
-    }
 }
 
 /// What a merged endpoint says of a number.
@@ -222,7 +169,10 @@ pub enum Verdict {
 /// everything; so does a number without classification, unless there is no way past
 /// `call_restriction` at all.
 pub fn verdict(endpoint: &Value, classification: Option<&str>) -> Verdict {
-    let Some(endpoint) = endpoint.as_object() else { return Verdict::Allowed };
+    endpoint.as_object().map_or(Verdict::Allowed, |members| verdict_of(members, classification))
+}
+
+pub(super) fn verdict_of(endpoint: &Object, classification: Option<&str>) -> Verdict {
     let path = [RESTRICTION, classification.unwrap_or_default(), "action"];
     let action = match classification {
         Some(_) => kz_json::text(endpoint, &path),

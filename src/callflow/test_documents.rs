@@ -107,4 +107,18 @@ impl Documents for Map {
         rows.sort();
         Ok(Arc::new(Patterns::compile(rows)))
     }
+
+    async fn endpoint_by_sip_username(
+        &self,
+        _account: &AccountId,
+        username: &str,
+    ) -> Result<Option<String>, Unreadable> {
+        self.check(&format!("sip_username {username}"))?;
+        let registers = |document: &Value| {
+            document["sip"]["username"] == username && document["sip"]["method"] == "password"
+        };
+        let mut rows = self.documents.iter().filter(|(_, document)| registers(document));
+        let first = rows.next().map(|(id, _)| id.clone());
+        Ok(first.filter(|_| rows.next().is_none()))
+    }
 }

@@ -44,6 +44,7 @@ struct Inner {
     lists: Shelf<Arc<List>>,
     numbers: Shelf<Option<Arc<Value>>>,
     patterns: Shelf<Arc<Patterns>>,
+    usernames: Shelf<Option<String>>,
     /// The last rules, with the category they were made of.
     rules: Mutex<Option<(Arc<Category>, Arc<Rules>)>>,
 }
@@ -63,6 +64,7 @@ impl Directory {
             lists: Shelf::new(capacity, &keeping),
             numbers: Shelf::new(capacity, &keeping),
             patterns: Shelf::new(capacity, &keeping),
+            usernames: Shelf::new(capacity, &keeping),
             rules: Mutex::new(None),
             options,
         };
@@ -136,6 +138,20 @@ impl Directory {
         inner.read("patterns", &inner.patterns, &database, "", load).await
     }
 
+    /// The endpoint that registers with a SIP username; none where several do.
+    ///
+    /// Source: view `attributes/sip_username`, `cf_util.erl` (`endpoint_id_by_sip_username`).
+    pub async fn endpoint_by_sip_username(
+        &self,
+        account: &AccountId,
+        username: &str,
+    ) -> Result<Option<String>, ReadError> {
+        let inner = &self.inner;
+        let database = Database::account(account);
+        let load = || inner.loader.endpoint_by_sip_username(&database, username);
+        inner.read("username", &inner.usernames, &database, username, load).await
+    }
+
     /// The account's own document, the copy in its database.
     pub async fn account(&self, account: &AccountId) -> Result<Option<Arc<Value>>, ReadError> {
         self.document(&Database::account(account), account.as_str()).await
@@ -191,6 +207,9 @@ impl Directory {
             inner.numbers.forget_database(database);
             inner.patterns.forget_database(database);
         }
+        if unknown || matches!(kind, Some("device" | "user" | "sys_info")) {
+            inner.usernames.forget_database(database);
+        }
     }
 
     /// Forgets everything of a database.
@@ -202,6 +221,7 @@ impl Directory {
         inner.lists.forget_database(database);
         inner.numbers.forget_database(database);
         inner.patterns.forget_database(database);
+        inner.usernames.forget_database(database);
     }
 
     /// Forgets everything: notices may have been missed.
@@ -213,6 +233,7 @@ impl Directory {
         inner.lists.forget_everything();
         inner.numbers.forget_everything();
         inner.patterns.forget_everything();
+        inner.usernames.forget_everything();
     }
 
     /// Whether reads can be expected to work; asks the source each time.

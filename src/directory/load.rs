@@ -139,6 +139,24 @@ impl Loader {
         Ok(Loaded { value, weight, absent: false })
     }
 
+    pub(super) async fn endpoint_by_sip_username(
+        &self,
+        database: &Database,
+        username: &str,
+    ) -> Result<Loaded<Option<String>>, ReadError> {
+        let query = ViewQuery {
+            design: "attributes",
+            view: "sip_username",
+            key: Some(username),
+            include_docs: false,
+            limit: Some(2),
+        };
+        let mut rows = self.source.view(database, &query).await?.into_iter();
+        // KAZOO takes a name that several endpoints have as one that nobody has.
+        let value = rows.next().map(|row| row.id).filter(|_| rows.next().is_none());
+        Ok(Loaded { absent: value.is_none(), value, weight: 1 })
+    }
+
     /// A document that is not soft-deleted.
     async fn stored(&self, database: &Database, id: &str) -> Result<Option<Value>, ReadError> {
         Ok(self.source.document(database, id).await?.filter(is_present))

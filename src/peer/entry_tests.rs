@@ -42,6 +42,14 @@ impl Documents for Map {
         });
         Ok(Arc::new(Patterns::compile(rows)))
     }
+
+    async fn endpoint_by_sip_username(
+        &self,
+        _: &AccountId,
+        _: &str,
+    ) -> Result<Option<String>, Silent> {
+        Ok(None)
+    }
 }
 
 /// The account of the recorded calls, with some documents changed or added.

@@ -31,4 +31,12 @@ impl Documents for Directory {
     async fn patterns(&self, account: &AccountId) -> Result<Arc<Patterns>, ReadError> {
         self.patterns(account).await
     }
+
+    async fn endpoint_by_sip_username(
+        &self,
+        account: &AccountId,
+        username: &str,
+    ) -> Result<Option<String>, ReadError> {
+        self.endpoint_by_sip_username(account, username).await
+    }
 }

@@ -1,6 +1,6 @@
 //! What KAZOO's map functions emit, in Rust.
 //!
-//! Source: the design documents `lists` and `callflows` of `kazoo_apps`
+//! Source: the design documents `lists`, `callflows` and `attributes` of `kazoo_apps`
 //! (`priv/couchdb/account/*.json`), whose logic is the same from 4.1 to master.
 
 use serde_json::{Map, Value, json};
@@ -16,6 +16,7 @@ pub(super) fn map(query: &ViewQuery<'_>) -> Option<MapFunction> {
         ("lists", "entries") => Some(list_entries),
         ("callflows", "listing_by_number") => Some(|document| listing(document, "numbers")),
         ("callflows", "listing_by_pattern") => Some(|document| listing(document, "patterns")),
+        ("attributes", "sip_username") => Some(sip_usernames),
         _ => None,
     }
 }
@@ -100,6 +101,25 @@ fn listing(document: &Value, member: &str) -> Vec<(Value, Value)> {
         .into_iter()
         .map(|(_, key)| (key.clone(), value.clone()))
         .collect()
+}
+
+/// The name with which a document's endpoint registers, with the ids of its users: those logged on
+/// to it, else its owner.
+fn sip_usernames(document: &Value) -> Vec<(Value, Value)> {
+    let named = |key| document.get("sip").and_then(|sip| sip.get(key));
+    let (username, method) = (named("username"), named("method"));
+    if truthy(document.get("pvt_deleted"))
+        || !truthy(username)
+        || method.and_then(Value::as_str) != Some("password")
+    {
+        return Vec::new();
+    }
+    let users = own_members(document.get("hotdesk").and_then(|hotdesk| hotdesk.get("users")));
+    let mut owners: Vec<Value> = users.into_iter().map(|(id, _)| id.into()).collect();
+    if owners.is_empty() {
+        owners.extend(document.get("owner_id").filter(|owner| truthy(Some(owner))).cloned());
+    }
+    username.map(|username| (username.clone(), owners.into())).into_iter().collect()
 }
 
 /// What JavaScript's `for (key in value)` walks over; texts, whose characters it would be, are
@@ -195,6 +215,32 @@ mod tests {
             ),
         ] {
             assert_eq!(json!(listing(&document, "numbers")), emitted, "{document}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_listed_under_its_sip_username() {
+        let sip = || json!({ "username": "u", "method": "password" });
+        for (document, emitted) in [
+            (json!({ "sip": sip() }), json!([["u", []]])),
+            (json!({ "sip": sip(), "owner_id": "o" }), json!([["u", ["o"]]])),
+            (json!({ "sip": sip(), "owner_id": "" }), json!([["u", []]])),
+            (
+                json!({ "sip": sip(), "owner_id": "o", "hotdesk": { "users": { "b": {}, "a": {} } } }),
+                json!([["u", ["b", "a"]]]),
+            ),
+            (
+                json!({ "sip": sip(), "owner_id": "o", "hotdesk": { "users": {} } }),
+                json!([["u", ["o"]]]),
+            ),
+            (json!({ "sip": { "username": "u" } }), json!([])),
+            (json!({ "sip": { "username": "u", "method": "ip" } }), json!([])),
+            (json!({ "sip": { "username": "", "method": "password" } }), json!([])),
+            (json!({ "sip": sip(), "pvt_deleted": true }), json!([])),
+            (json!({ "sip": "u" }), json!([])),
+            (json!({}), json!([])),
+        ] {
+            assert_eq!(json!(sip_usernames(&document)), emitted, "{document}");
         }
     }
 }

@@ -60,6 +60,35 @@ async fn a_notice_makes_forgotten_what_its_document_changes() {
 }
 
 #[tokio::test]
+async fn a_sip_username_is_forgotten_with_what_may_have_it() {
+    let documents = |id: &str| {
+        json!({ account_db().encoded(): [{ "_id": id, "pvt_type": "device",
+        "sip": { "username": "u", "method": "password" } }] })
+    };
+    type Forget = fn(&Directory);
+    let forgets: [(Forget, bool); 7] = [
+        (|directory| directory.forget(&account_db(), Some("device"), "new"), true),
+        (|directory| directory.forget(&account_db(), Some("user"), "x"), true),
+        (|directory| directory.forget(&account_db(), Some("sys_info"), "x"), true),
+        (|directory| directory.forget(&account_db(), None, "new"), true),
+        (|directory| directory.forget(&account_db(), Some("callflow"), "x"), false),
+        (|directory| directory.forget_database(&account_db()), true),
+        (Directory::forget_everything, true),
+    ];
+    for (forget, forgotten) in forgets {
+        let fake = Fake::new(&documents("old"));
+        let directory = directory(&fake);
+        let named = || async {
+            directory.endpoint_by_sip_username(&account(), "u").await.unwrap().unwrap()
+        };
+        assert_eq!(named().await, "old");
+        fake.store(&documents("new"));
+        forget(&directory);
+        assert_eq!(named().await, if forgotten { "new" } else { "old" });
+    }
+}
+
+#[tokio::test]
 async fn a_database_or_everything_can_be_forgotten() {
     let fake = Fake::new(&documents(1));
     let directory = directory(&fake);

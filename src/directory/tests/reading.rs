@@ -25,6 +25,31 @@ async fn an_account_is_read_from_its_own_database() {
 }
 
 #[tokio::test]
+async fn a_sip_username_leads_to_its_only_endpoint() {
+    let device = |id: &str, username: &str, method: &str| {
+        json!({ "_id": id, "pvt_type": "device",
+        "sip": { "username": username, "method": method } })
+    };
+    let fake = Fake::new(&json!({ account_db().encoded(): [
+        device("a", "one", "password"),
+        device("b", "two", "password"),
+        device("c", "two", "password"),
+        device("d", "three", "ip"),
+    ] }));
+    let directory = directory(&fake);
+    for (username, endpoint) in [("one", Some("a")), ("two", None), ("three", None), ("", None)] {
+        for _ in 0..2 {
+            let found = directory.endpoint_by_sip_username(&account(), username).await.unwrap();
+            assert_eq!(found.as_deref(), endpoint, "{username}");
+        }
+    }
+    assert_eq!(fake.reads().len(), 4, "each name is asked for once");
+    fake.fail("attributes/sip_username", ReadErrorClass::MissingView);
+    let error = directory.endpoint_by_sip_username(&account(), "four").await.unwrap_err();
+    assert_eq!(error.class(), ReadErrorClass::MissingView);
+}
+
+#[tokio::test]
 async fn a_category_without_document_has_no_keys() {
     for stored in [
         json!({ "system_config": [] }),
