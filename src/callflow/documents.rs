@@ -53,3 +53,18 @@ pub trait Documents: Send + Sync {
         self.document(account, account.as_str()).await
     }
 }
+
+/// What only we answer to: numbers and patterns under our own key of callflows, where KAZOO does
+/// not look. An account that has not been set up for it has none, which is no error.
+#[async_trait]
+pub trait ExclusiveDocuments: Documents {
+    /// The document of the first row that our view has for a number.
+    async fn exclusive_by_number(
+        &self,
+        account: &AccountId,
+        number: &str,
+    ) -> Result<Option<Arc<Value>>, Self::Error>;
+
+    /// The rows of our view of patterns, compiled.
+    async fn exclusive_patterns(&self, account: &AccountId) -> Result<Arc<Patterns>, Self::Error>;
+}

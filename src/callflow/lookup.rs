@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{AccountId, Documents, LookupCrash, OptionalGroups, PatternMatch};
+use super::{
+    AccountId, Documents, ExclusiveDocuments, LookupCrash, OptionalGroups, PatternMatch, Patterns,
+};
 use crate::json::{self, Object};
 
 /// The number of the callflow that takes all numbers no other callflow takes.
@@ -134,36 +136,84 @@ pub async fn lookup<D: Documents>(
     number: &str,
     optional_groups: OptionalGroups,
 ) -> Result<Found, LookupError<D::Error>> {
-    let unreadable = |error| LookupError::Unreadable { number: number.to_owned(), error };
-    if number.is_empty() {
-        return Err(LookupError::InvalidNumber);
+    let number = Number { documents, account, text: number, optional_groups };
+    let by_number = documents.callflow_by_number(account, number.text);
+    let patterns = async { Ok(documents.patterns(account).await.unwrap_or_default()) };
+    if let Some(found) = number.listed(by_number, patterns).await? {
+        return Ok(found);
     }
-    let by_number = documents.callflow_by_number(account, number).await.map_err(unreadable)?;
-    if let Some(document) = by_number {
-        return Ok(Found::new(None, document, Via::Number(number.to_owned())));
+    let number_text = || number.text.to_owned();
+    if number.text == NO_MATCH {
+        return Err(LookupError::NoNoMatch { number: number_text() });
     }
-    if number == NO_MATCH {
-        return Err(LookupError::NoNoMatch { number: number.to_owned() });
+    if !number.text.trim_start_matches('+').bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(LookupError::NotFound { number: number_text() });
     }
-    let matched = match documents.patterns(account).await {
-        Ok(patterns) => patterns.find(number, optional_groups)?,
-        Err(_) => None,
-    };
-    if let Some(found) = matched {
-        return match documents.callflow(account, &found.flow_id).await.map_err(unreadable)? {
+    let no_match = documents.callflow_by_number(account, NO_MATCH).await;
+    match no_match.map_err(|error| number.unreadable(error))? {
+        Some(document) => Ok(Found::new(None, document, Via::NoMatch)),
+        None => Err(LookupError::NoNoMatch { number: number_text() }),
+    }
+}
+
+/// Looks a number up among what only we answer to: by number, then by pattern, by the same rules.
+/// `None` where it is none of ours; nothing there takes all other numbers.
+///
+/// Every read must succeed: callflow does not answer to such a number either.
+pub async fn lookup_exclusive<D: ExclusiveDocuments>(
+    documents: &D,
+    account: &AccountId,
+    number: &str,
+    optional_groups: OptionalGroups,
+) -> Result<Option<Found>, LookupError<D::Error>> {
+    let by_number = documents.exclusive_by_number(account, number);
+    let patterns = documents.exclusive_patterns(account);
+    let number = Number { documents, account, text: number, optional_groups };
+    number.listed(by_number, patterns).await
+}
+
+/// A number that is looked for.
+struct Number<'a, D> {
+    documents: &'a D,
+    account: &'a AccountId,
+    text: &'a str,
+    optional_groups: OptionalGroups,
+}
+
+impl<D: Documents> Number<'_, D> {
+    /// The callflow that has the number in one listing, whose reads are made as far as needed: that
+    /// of the number, then that of the patterns. No pattern takes `no_match`.
+    async fn listed(
+        &self,
+        by_number: impl Future<Output = Result<Option<Arc<Value>>, D::Error>>,
+        patterns: impl Future<Output = Result<Arc<Patterns>, D::Error>>,
+    ) -> Result<Option<Found>, LookupError<D::Error>> {
+        let number = || self.text.to_owned();
+        if self.text.is_empty() {
+            return Err(LookupError::InvalidNumber);
+        }
+        if let Some(document) = by_number.await.map_err(|error| self.unreadable(error))? {
+            return Ok(Some(Found::new(None, document, Via::Number(number()))));
+        }
+        if self.text == NO_MATCH {
+            return Ok(None);
+        }
+        let patterns = patterns.await.map_err(|error| self.unreadable(error))?;
+        let Some(found) = patterns.find(self.text, self.optional_groups)? else {
+            return Ok(None);
+        };
+        let document = self.documents.callflow(self.account, &found.flow_id).await;
+        match document.map_err(|error| self.unreadable(error))? {
             Some(document) => {
                 let id = found.flow_id.clone();
-                Ok(Found::new(Some(&id), document, Via::Pattern(found)))
+                Ok(Some(Found::new(Some(&id), document, Via::Pattern(found))))
             }
-            None => Err(LookupError::Vanished { number: number.to_owned(), found: found.into() }),
-        };
+            None => Err(LookupError::Vanished { number: number(), found: found.into() }),
+        }
     }
-    if !number.trim_start_matches('+').bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(LookupError::NotFound { number: number.to_owned() });
-    }
-    match documents.callflow_by_number(account, NO_MATCH).await.map_err(unreadable)? {
-        Some(document) => Ok(Found::new(None, document, Via::NoMatch)),
-        None => Err(LookupError::NoNoMatch { number: number.to_owned() }),
+
+    fn unreadable(&self, error: D::Error) -> LookupError<D::Error> {
+        LookupError::Unreadable { number: self.text.to_owned(), error }
     }
 }
 

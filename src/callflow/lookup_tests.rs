@@ -158,6 +158,77 @@ async fn numbers_that_are_no_list_hold_no_no_match() {
     assert!(found.flow.is_empty());
 }
 
+fn account_with_numbers_of_its_own() -> Map {
+    let own = |id: &str, own: Value| {
+        let mut document = callflow(id, json!(["2000", "no_match"]), json!([]));
+        document["kazoo_dynamic_cid"] = own;
+        document
+    };
+    Map::of([
+        own("cf_a", json!({"numbers": ["3000", "no_match"], "patterns": [r"^\*3(a)?$"]})),
+        own("cf_b", json!({"patterns": [r"^\*2([0-9]{2,})$", r"^\*2(?<cid>[0-9]{2})([0-9]+)$"]})),
+    ])
+}
+
+async fn exclusive(
+    documents: &Map,
+    number: &str,
+) -> Result<Option<Found>, LookupError<Unreadable>> {
+    lookup_exclusive(documents, &account(), number, OptionalGroups::NoCapture).await
+}
+
+#[tokio::test]
+async fn what_only_we_answer_to_is_found_by_number_or_pattern() {
+    let documents = account_with_numbers_of_its_own();
+    for (number, id, group) in [
+        ("3000", "cf_a", None),
+        ("*3", "cf_a", None),
+        ("*2014155551234", "cf_b", Some("014155551234")),
+    ] {
+        let found = exclusive(&documents, number).await.unwrap().unwrap();
+        assert_eq!((found.id.as_str(), found.capture_group().as_deref()), (id, group), "{number}");
+        assert_eq!(Value::Object(found.flow.clone()), json!({ "module": id }), "{number}");
+        // It is what the document says, as ever.
+        assert!(found.no_match);
+    }
+    assert_eq!(
+        exclusive(&documents, "3000").await.unwrap().unwrap().via,
+        Via::Number("3000".into())
+    );
+}
+
+#[tokio::test]
+async fn what_kazoo_lists_is_none_of_ours_and_nothing_takes_the_rest() {
+    let documents = account_with_numbers_of_its_own();
+    for number in ["2000", "15145550100", "*98", "+"] {
+        assert_eq!(exclusive(&documents, number).await.unwrap(), None, "{number}");
+    }
+    assert_eq!(exclusive(&Map::of([]), "1").await.unwrap(), None);
+    assert!(matches!(exclusive(&documents, "").await, Err(LookupError::InvalidNumber)));
+    // And KAZOO's lookup knows nothing of ours.
+    assert!(matches!(find(&documents, "*2014155551234").await, Err(LookupError::NotFound { .. })));
+    assert_eq!(find(&documents, "3000").await.unwrap().via, Via::NoMatch);
+}
+
+#[tokio::test]
+async fn a_listing_of_ours_that_cannot_be_read_is_an_error() {
+    for (unreadable, number) in
+        [("exclusive 7", "7"), ("exclusive patterns", "7"), ("cf_b", "*2014155551234")]
+    {
+        let documents = account_with_numbers_of_its_own().unreadable(unreadable);
+        let error = exclusive(&documents, number).await.unwrap_err();
+        assert!(matches!(error, LookupError::Unreadable { .. }), "{unreadable}: {error}");
+    }
+    // What is not needed is not read.
+    let documents = account_with_numbers_of_its_own().unreadable("exclusive patterns");
+    assert!(exclusive(&documents, "3000").await.unwrap().is_some());
+    assert_eq!(*documents.reads.lock().unwrap(), ["exclusive 3000"]);
+
+    let documents = account_with_numbers_of_its_own();
+    let crashed = lookup_exclusive(&documents, &account(), "*3", OptionalGroups::Crash).await;
+    assert!(matches!(crashed, Err(LookupError::Crash(_))));
+}
+
 #[tokio::test]
 async fn the_recorded_account_answers_as_recorded() {
     let documents = Map::recorded();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{AccountId, Documents, Patterns};
+use super::{AccountId, Documents, ExclusiveDocuments, Patterns};
 use crate::json;
 
 pub(super) const ACCOUNT: &str = "c1d00000000000000000000000000001";
@@ -58,6 +58,31 @@ impl Map {
         if self.unreadable.contains(what) { Err(Unreadable(what.to_owned())) } else { Ok(()) }
     }
 
+    /// The first callflow that has a number at a JSON pointer.
+    fn by_number(&self, place: &str, number: &str) -> Option<Arc<Value>> {
+        let listed = |document: &Value| {
+            let numbers = document.pointer(place).and_then(Value::as_array);
+            numbers.is_some_and(|all| all.contains(&json!(number)))
+        };
+        self.callflows().find(|(_, document)| listed(document)).map(|(_, found)| found.clone())
+    }
+
+    /// The patterns that callflows have at a JSON pointer.
+    fn compiled(&self, place: &str) -> Arc<Patterns> {
+        let mut rows: Vec<(String, String)> = self
+            .callflows()
+            .flat_map(|(id, document)| {
+                let patterns = document.pointer(place).and_then(Value::as_array);
+                let patterns = patterns.cloned().unwrap_or_default();
+                patterns
+                    .into_iter()
+                    .map(|pattern| (pattern.as_str().unwrap().to_owned(), id.clone()))
+            })
+            .collect();
+        rows.sort();
+        Arc::new(Patterns::compile(rows))
+    }
+
     fn callflows(&self) -> impl Iterator<Item = (&String, &Arc<Value>)> {
         self.documents.iter().filter(|(_, document)| document["pvt_type"] == "callflow")
     }
@@ -87,25 +112,29 @@ impl Documents for Map {
         number: &str,
     ) -> Result<Option<Arc<Value>>, Unreadable> {
         self.check(number)?;
-        let listed = |document: &Value| {
-            document["numbers"].as_array().is_some_and(|all| all.contains(&json!(number)))
-        };
-        Ok(self.callflows().find(|(_, document)| listed(document)).map(|(_, found)| found.clone()))
+        Ok(self.by_number("/numbers", number))
     }
 
     async fn patterns(&self, _account: &AccountId) -> Result<Arc<Patterns>, Unreadable> {
         self.check("listing_by_pattern")?;
-        let mut rows: Vec<(String, String)> = self
-            .callflows()
-            .flat_map(|(id, document)| {
-                let patterns = document["patterns"].as_array().cloned().unwrap_or_default();
-                patterns
-                    .into_iter()
-                    .map(|pattern| (pattern.as_str().unwrap().to_owned(), id.clone()))
-            })
-            .collect();
-        rows.sort();
-        Ok(Arc::new(Patterns::compile(rows)))
+        Ok(self.compiled("/patterns"))
+    }
+}
+
+#[async_trait]
+impl ExclusiveDocuments for Map {
+    async fn exclusive_by_number(
+        &self,
+        _account: &AccountId,
+        number: &str,
+    ) -> Result<Option<Arc<Value>>, Unreadable> {
+        self.check(&format!("exclusive {number}"))?;
+        Ok(self.by_number("/kazoo_dynamic_cid/numbers", number))
+    }
+
+    async fn exclusive_patterns(&self, _account: &AccountId) -> Result<Arc<Patterns>, Unreadable> {
+        self.check("exclusive patterns")?;
+        Ok(self.compiled("/kazoo_dynamic_cid/patterns"))
     }
 
     async fn endpoint_by_sip_username(

@@ -11,6 +11,7 @@ use crate::callflow::Patterns;
 
 use super::{
     AccountId, Category, Database, DirectoryOptions, ReadError, Source,
+    listing::{KAZOO, Listing},
     lists::Lists,
     load::Loader,
     options::Keeping,
@@ -42,8 +43,9 @@ struct Inner {
     documents: Shelf<Option<Arc<Value>>>,
     config: Shelf<Arc<Category>>,
     lists: Shelf<Arc<List>>,
-    numbers: Shelf<Option<Arc<Value>>>,
-    patterns: Shelf<Arc<Patterns>>,
+    callflows: Listing<Arc<Patterns>>,
+    /// What only we answer to; accounts without the views have no patterns at all.
+    exclusive: Listing<Option<Arc<Patterns>>>,
     usernames: Shelf<Option<String>>,
     /// The last rules, with the category they were made of.
     rules: Mutex<Option<(Arc<Category>, Arc<Rules>)>>,
@@ -62,8 +64,8 @@ impl Directory {
             documents: Shelf::new(capacity, &keeping),
             config: Shelf::new(capacity, &keeping),
             lists: Shelf::new(capacity, &keeping),
-            numbers: Shelf::new(capacity, &keeping),
-            patterns: Shelf::new(capacity, &keeping),
+            callflows: Listing::new(capacity, &keeping),
+            exclusive: Listing::new(capacity, &keeping),
             usernames: Shelf::new(capacity, &keeping),
             rules: Mutex::new(None),
             options,
@@ -124,8 +126,8 @@ impl Directory {
     ) -> Result<Option<Arc<Value>>, ReadError> {
         let inner = &self.inner;
         let database = Database::account(account);
-        let load = || inner.loader.callflow_by_number(&database, number);
-        inner.read("number", &inner.numbers, &database, number, load).await
+        let load = || inner.loader.callflow_by_number(KAZOO, &database, number);
+        inner.read("number", &inner.callflows.numbers, &database, number, load).await
     }
 
     /// All callflow patterns of an account, compiled.
@@ -134,8 +136,35 @@ impl Directory {
     pub async fn patterns(&self, account: &AccountId) -> Result<Arc<Patterns>, ReadError> {
         let inner = &self.inner;
         let database = Database::account(account);
-        let load = || inner.loader.patterns(&database);
-        inner.read("patterns", &inner.patterns, &database, "", load).await
+        let load = || inner.loader.patterns(KAZOO, &database);
+        inner.read("patterns", &inner.callflows.patterns, &database, "", load).await
+    }
+
+    /// The callflow that has a number under our own key, where KAZOO does not look; of several the
+    /// one with the lowest id.
+    ///
+    /// An account without our views has none. That is asked once for all its numbers.
+    pub async fn exclusive_by_number(
+        &self,
+        account: &AccountId,
+        number: &str,
+    ) -> Result<Option<Arc<Value>>, ReadError> {
+        let inner = &self.inner;
+        let database = Database::account(account);
+        if let Ok(None) = inner.exclusive_patterns(&database).await {
+            return Ok(None);
+        }
+        let load = || inner.loader.exclusive_by_number(&database, number);
+        inner.read("exclusive_number", &inner.exclusive.numbers, &database, number, load).await
+    }
+
+    /// All patterns under our own key of an account's callflows, compiled.
+    pub async fn exclusive_patterns(
+        &self,
+        account: &AccountId,
+    ) -> Result<Arc<Patterns>, ReadError> {
+        let patterns = self.inner.exclusive_patterns(&Database::account(account)).await?;
+        Ok(patterns.unwrap_or_default())
     }
 
     /// The endpoint that registers with a SIP username; none where several do.
@@ -204,8 +233,8 @@ impl Directory {
             inner.lists.forget_database(database);
         }
         if unknown || kind == Some("callflow") {
-            inner.numbers.forget_database(database);
-            inner.patterns.forget_database(database);
+            inner.callflows.forget_database(database);
+            inner.exclusive.forget_database(database);
         }
         if unknown || matches!(kind, Some("device" | "user" | "sys_info")) {
             inner.usernames.forget_database(database);
@@ -219,8 +248,8 @@ impl Directory {
         inner.documents.forget_database(database);
         inner.config.forget_database(database);
         inner.lists.forget_database(database);
-        inner.numbers.forget_database(database);
-        inner.patterns.forget_database(database);
+        inner.callflows.forget_database(database);
+        inner.exclusive.forget_database(database);
         inner.usernames.forget_database(database);
     }
 
@@ -231,8 +260,8 @@ impl Directory {
         inner.documents.forget_everything();
         inner.config.forget_everything();
         inner.lists.forget_everything();
-        inner.numbers.forget_everything();
-        inner.patterns.forget_everything();
+        inner.callflows.forget_everything();
+        inner.exclusive.forget_everything();
         inner.usernames.forget_everything();
     }
 
@@ -250,6 +279,15 @@ impl fmt::Debug for Directory {
 }
 
 impl Inner {
+    /// The exclusive patterns of an account; none where it has no views for them.
+    async fn exclusive_patterns(
+        &self,
+        database: &Database,
+    ) -> Result<Option<Arc<Patterns>>, ReadError> {
+        let load = || self.loader.exclusive_patterns(database);
+        self.read("exclusive_patterns", &self.exclusive.patterns, database, "", load).await
+    }
+
     /// Reads through a shelf, and reports: each failed read once, by whoever made it.
     async fn read<V, F>(
         &self,

@@ -8,7 +8,10 @@ use crate::callflow::Patterns;
 
 use super::{
     Category, Database, ReadError, ReadErrorClass, Row, Source, Subject, ViewQuery, heavy,
-    lists::Lists, report, slot::Loaded,
+    listing::{EXCLUSIVE, Views},
+    lists::Lists,
+    report,
+    slot::Loaded,
 };
 use crate::{dynamic_cid::List, json};
 
@@ -90,12 +93,13 @@ impl Loader {
 
     pub(super) async fn callflow_by_number(
         &self,
+        views: Views,
         database: &Database,
         number: &str,
     ) -> Result<Loaded<Option<Arc<Value>>>, ReadError> {
         let query = ViewQuery {
-            design: "callflows",
-            view: "listing_by_number",
+            design: views.design,
+            view: views.numbers,
             key: Some(number),
             include_docs: true,
             limit: Some(1),
@@ -109,11 +113,12 @@ impl Loader {
     /// an account has.
     pub(super) async fn patterns(
         &self,
+        views: Views,
         database: &Database,
     ) -> Result<Loaded<Arc<Patterns>>, ReadError> {
         let query = ViewQuery {
-            design: "callflows",
-            view: "listing_by_pattern",
+            design: views.design,
+            view: views.patterns,
             key: None,
             include_docs: false,
             limit: Some(self.limit()),
@@ -155,6 +160,37 @@ impl Loader {
         // KAZOO takes a name that several endpoints have as one that nobody has.
         let value = rows.next().map(|row| row.id).filter(|_| rows.next().is_none());
         Ok(Loaded { absent: value.is_none(), value, weight: 1 })
+    }
+
+    /// The exclusive patterns; none where the account has no views for them.
+    pub(super) async fn exclusive_patterns(
+        &self,
+        database: &Database,
+    ) -> Result<Loaded<Option<Arc<Patterns>>>, ReadError> {
+        match self.patterns(EXCLUSIVE, database).await {
+            Err(error) if error.class() == ReadErrorClass::MissingView => {
+                Ok(Loaded { value: None, weight: 1, absent: true })
+            }
+            read => read.map(|Loaded { value, weight, absent }| Loaded {
+                value: Some(value),
+                weight,
+                absent,
+            }),
+        }
+    }
+
+    /// The callflow that has a number to itself.
+    pub(super) async fn exclusive_by_number(
+        &self,
+        database: &Database,
+        number: &str,
+    ) -> Result<Loaded<Option<Arc<Value>>>, ReadError> {
+        match self.callflow_by_number(EXCLUSIVE, database, number).await {
+            Err(error) if error.class() == ReadErrorClass::MissingView => {
+                Ok(Loaded::document(None))
+            }
+            read => read,
+        }
     }
 
     /// A document that is not soft-deleted.

@@ -12,6 +12,7 @@ mod error;
 mod folder;
 mod heavy;
 mod ids;
+mod listing;
 mod lists;
 mod load;
 mod options;

@@ -7,8 +7,8 @@ const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Is told of every read; metrics are made of it.
 pub trait Observer: Send + Sync {
-    /// A read of `what` (`document`, `config`, `list`, `number`, `patterns`, `number_rules`) ended
-    /// with `outcome`: `hit`, `miss` (read from the database), `shared` (another caller's read was
+    /// A read of `what` (`document`, `config`, `list`, `number`, `patterns`, `exclusive_number`,
+    /// `exclusive_patterns`, `number_rules`) ended with `outcome`: `hit`, `miss` (read from the database), `shared` (another caller's read was
     /// waited for), `stale` (kept data, as the database does not answer), `default` (KAZOO's own
     /// number rules, as the stored ones cannot be read), or the name of a
     /// [`ReadErrorClass`](super::ReadErrorClass).

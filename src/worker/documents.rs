@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::callflow::{Documents, Patterns};
+use crate::callflow::{Documents, ExclusiveDocuments, Patterns};
 use crate::directory::{AccountId, Database, Directory, ReadError};
 
 #[async_trait]
@@ -38,5 +38,20 @@ impl Documents for Directory {
         username: &str,
     ) -> Result<Option<String>, ReadError> {
         self.endpoint_by_sip_username(account, username).await
+    }
+}
+
+#[async_trait]
+impl ExclusiveDocuments for Directory {
+    async fn exclusive_by_number(
+        &self,
+        account: &AccountId,
+        number: &str,
+    ) -> Result<Option<Arc<Value>>, ReadError> {
+        self.exclusive_by_number(account, number).await
+    }
+
+    async fn exclusive_patterns(&self, account: &AccountId) -> Result<Arc<Patterns>, ReadError> {
+        self.exclusive_patterns(account).await
     }
 }

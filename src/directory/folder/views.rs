@@ -1,7 +1,8 @@
-//! What KAZOO's map functions emit, in Rust.
+//! What KAZOO's map functions emit, and ours, in Rust.
 //!
 //! Source: the design documents `lists`, `callflows` and `attributes` of `kazoo_apps`
-//! (`priv/couchdb/account/*.json`), whose logic is the same from 4.1 to master.
+//! (`priv/couchdb/account/*.json`), whose logic is the same from 4.1 to master, and our own
+//! `kazoo_dynamic_cid` (`deploy/couchdb/design/`).
 
 use serde_json::{Map, Value, json};
 
@@ -14,8 +15,14 @@ pub(super) type MapFunction = fn(&Value) -> Vec<(Value, Value)>;
 pub(super) fn map(query: &ViewQuery<'_>) -> Option<MapFunction> {
     match (query.design, query.view) {
         ("lists", "entries") => Some(list_entries),
-        ("callflows", "listing_by_number") => Some(|document| listing(document, "numbers")),
-        ("callflows", "listing_by_pattern") => Some(|document| listing(document, "patterns")),
+        ("callflows", "listing_by_number") => Some(|document| listing(document, "/numbers")),
+        ("callflows", "listing_by_pattern") => Some(|document| listing(document, "/patterns")),
+        ("kazoo_dynamic_cid", "numbers") => {
+            Some(|document| listing(document, "/kazoo_dynamic_cid/numbers"))
+        }
+        ("kazoo_dynamic_cid", "patterns") => {
+            Some(|document| listing(document, "/kazoo_dynamic_cid/patterns"))
+        }
         ("attributes", "sip_username") => Some(sip_usernames),
         _ => None,
     }
@@ -89,15 +96,15 @@ fn row_value(members: [(&str, Option<&Value>); 4], copied: &Value) -> Value {
         .into()
 }
 
-/// One row per number or pattern of a callflow.
-fn listing(document: &Value, member: &str) -> Vec<(Value, Value)> {
+/// One row per number or pattern of a callflow, which stand at a JSON pointer.
+fn listing(document: &Value, place: &str) -> Vec<(Value, Value)> {
     let is_callflow = document.get("pvt_type").and_then(Value::as_str) == Some("callflow");
     if !is_callflow || truthy(document.get("pvt_deleted")) {
         return Vec::new();
     }
     let name = document.get("name").filter(|name| truthy(Some(name)));
     let value = json!({ "name": name.or_else(|| document.get("_id")) });
-    own_members(document.get(member))
+    own_members(document.pointer(place))
         .into_iter()
         .map(|(_, key)| (key.clone(), value.clone()))
         .collect()
@@ -214,7 +221,43 @@ mod tests {
                 json!([]),
             ),
         ] {
-            assert_eq!(json!(listing(&document, "numbers")), emitted, "{document}");
+            assert_eq!(json!(listing(&document, "/numbers")), emitted, "{document}");
+        }
+    }
+
+    #[test]
+    fn what_stands_under_our_key_is_listed_alike() {
+        let view = |view| {
+            map(&ViewQuery { design: "kazoo_dynamic_cid", view, ..ViewQuery::default() }).unwrap()
+        };
+        let (numbers, patterns) = (view("numbers"), view("patterns"));
+        for (document, of_numbers, of_patterns) in [
+            (
+                json!({ "_id": "c", "pvt_type": "callflow", "numbers": ["1"], "patterns": ["^1"],
+                    "kazoo_dynamic_cid": { "numbers": ["2", 3], "patterns": ["^2"] } }),
+                json!([["2", { "name": "c" }], [3, { "name": "c" }]]),
+                json!([["^2", { "name": "c" }]]),
+            ),
+            (json!({ "_id": "c", "pvt_type": "callflow", "numbers": ["1"] }), json!([]), json!([])),
+            (
+                json!({ "_id": "c", "pvt_type": "callflow", "kazoo_dynamic_cid": ["2"] }),
+                json!([]),
+                json!([]),
+            ),
+            (
+                json!({ "_id": "c", "pvt_type": "callflow", "kazoo_dynamic_cid": null }),
+                json!([]),
+                json!([]),
+            ),
+            (
+                json!({ "_id": "c", "pvt_type": "callflow", "pvt_deleted": true,
+                    "kazoo_dynamic_cid": { "numbers": ["2"], "patterns": ["^2"] } }),
+                json!([]),
+                json!([]),
+            ),
+        ] {
+            assert_eq!(json!(numbers(&document)), of_numbers, "{document}");
+            assert_eq!(json!(patterns(&document)), of_patterns, "{document}");
         }
     }
 

@@ -60,6 +60,37 @@ async fn a_notice_makes_forgotten_what_its_document_changes() {
 }
 
 #[tokio::test]
+async fn a_change_of_a_callflow_changes_what_only_we_answer_to() {
+    type Forget = fn(&Directory);
+    let documents = |own: Value| {
+        json!({ account_db().encoded(): [
+            { "_id": "flow", "pvt_type": "callflow", "kazoo_dynamic_cid": own },
+        ] })
+    };
+    let forgets: [(Forget, bool); 5] = [
+        (|directory| directory.forget(&account_db(), Some("callflow"), "flow"), true),
+        (|directory| directory.forget(&account_db(), None, "flow"), true),
+        (|directory| directory.forget(&account_db(), Some("device"), "flow"), false),
+        (|directory| directory.forget_database(&account_db()), true),
+        (Directory::forget_everything, true),
+    ];
+    for (forget, forgotten) in forgets {
+        let fake = Fake::new(&documents(json!({ "numbers": ["1"], "patterns": ["^2$"] })));
+        let directory = directory(&fake);
+        let seen = async || {
+            let account = account();
+            let number = directory.exclusive_by_number(&account, "1").await.unwrap();
+            let patterns = directory.exclusive_patterns(&account).await.unwrap();
+            (number.is_some(), patterns.len())
+        };
+        assert_eq!(seen().await, (true, 1));
+        fake.store(&documents(json!({})));
+        forget(&directory);
+        assert_eq!(seen().await, if forgotten { (false, 0) } else { (true, 1) });
+    }
+}
+
+#[tokio::test]
 async fn a_sip_username_is_forgotten_with_what_may_have_it() {
     let documents = |id: &str| {
         json!({ account_db().encoded(): [{ "_id": id, "pvt_type": "device",

@@ -267,9 +267,18 @@ async fn every_read_is_observed() {
     directory.list(&account(), "list").await.unwrap();
     directory.callflow_by_number(&account(), "2001").await.unwrap();
     directory.patterns(&account()).await.unwrap();
+    directory.exclusive_by_number(&account(), "2001").await.unwrap();
     assert_eq!(
         observed(),
-        ["document miss", "document hit", "list miss", "number miss", "patterns miss"]
+        [
+            "document miss",
+            "document hit",
+            "list miss",
+            "number miss",
+            "patterns miss",
+            "exclusive_patterns miss",
+            "exclusive_number miss"
+        ]
     );
     fake.fail("", ReadErrorClass::Timeout);
     clock::test::advance(901);

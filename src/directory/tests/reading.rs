@@ -172,6 +172,81 @@ async fn patterns_are_compiled_once_for_an_account() {
     assert!(Arc::ptr_eq(&first, &second));
 }
 
+/// Two callflows under our own key, the second with a pattern, too.
+fn exclusive() -> Value {
+    let flow = |id: &str, own: Value| {
+        json!({ "_id": id, "pvt_type": "callflow", "numbers": ["2001"],
+            "kazoo_dynamic_cid": own })
+    };
+    json!({ account_db().encoded(): [
+        flow("b", json!({ "numbers": ["3001"] })),
+        flow("a", json!({ "numbers": ["3001", "3002"], "patterns": ["^\\*3([0-9]+)$"] })),
+    ] })
+}
+
+#[tokio::test]
+async fn what_only_we_answer_to_is_listed_apart() {
+    let fake = Fake::new(&exclusive());
+    let directory = directory(&fake);
+    for (number, id) in [("3001", Some("a")), ("3002", Some("a")), ("2001", None)] {
+        let found = directory.exclusive_by_number(&account(), number).await.unwrap();
+        assert_eq!(found.as_deref().map(|found| &found["_id"]), id.map(Value::from).as_ref());
+    }
+    assert_eq!(directory.exclusive_patterns(&account()).await.unwrap().len(), 1);
+    // Nothing of it is in KAZOO's own listing.
+    assert!(directory.callflow_by_number(&account(), "3001").await.unwrap().is_none());
+    assert_eq!(directory.patterns(&account()).await.unwrap().len(), 0);
+    fake.reads();
+    directory.exclusive_by_number(&account(), "3001").await.unwrap();
+    directory.exclusive_patterns(&account()).await.unwrap();
+    assert!(fake.reads().is_empty(), "everything is kept");
+}
+
+#[tokio::test]
+async fn an_account_without_our_views_has_nothing_exclusive() {
+    let fake = Fake::new(&exclusive());
+    fake.fail("kazoo_dynamic_cid/", ReadErrorClass::MissingView);
+    let directory = directory(&fake);
+    for number in ["3001", "3002", "3003"] {
+        let found = directory.exclusive_by_number(&account(), number).await.unwrap();
+        assert_eq!(found, None);
+    }
+    assert_eq!(directory.exclusive_patterns(&account()).await.unwrap().len(), 0);
+    assert_eq!(fake.reads(), ["kazoo_dynamic_cid/patterns *"], "one look for all of them");
+
+    // They may come unannounced, and are then found as soon as any other absent thing.
+    fake.recover();
+    assert_eq!(directory.exclusive_by_number(&account(), "3001").await.unwrap(), None);
+    clock::test::advance(31);
+    assert!(directory.exclusive_by_number(&account(), "3001").await.unwrap().is_some());
+    assert_eq!(directory.exclusive_patterns(&account()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn views_of_ours_that_cannot_be_read_are_an_error() {
+    for class in [ReadErrorClass::Timeout, ReadErrorClass::Denied, ReadErrorClass::MissingDatabase]
+    {
+        let fake = Fake::new(&exclusive());
+        fake.fail("kazoo_dynamic_cid/", class);
+        let directory = directory(&fake);
+        let by_number = directory.exclusive_by_number(&account(), "3001").await.err();
+        let patterns = directory.exclusive_patterns(&account()).await.err();
+        for error in [by_number, patterns] {
+            assert_eq!(error.as_ref().map(ReadError::class), Some(class));
+        }
+    }
+    // A number needs no patterns.
+    let fake = Fake::new(&exclusive());
+    fake.fail("kazoo_dynamic_cid/patterns", ReadErrorClass::Timeout);
+    let found = directory(&fake).exclusive_by_number(&account(), "3001").await.unwrap();
+    assert!(found.is_some());
+    // And a view of numbers that is missing alone has none.
+    let fake = Fake::new(&exclusive());
+    fake.fail("kazoo_dynamic_cid/numbers", ReadErrorClass::MissingView);
+    let found = directory(&fake).exclusive_by_number(&account(), "3001").await.unwrap();
+    assert_eq!(found, None);
+}
+
 #[tokio::test]
 async fn number_rules_are_read_anew_only_when_they_changed() {
     let fake = Fake::new(&documents(1));
