@@ -4,6 +4,7 @@
 //! Everything is read through [`Documents`]; nothing here knows where documents lie. The answers
 //! follow KAZOO's own modules, named in each file.
 
+pub mod bootstrap;
 pub mod dial_plan;
 mod did;
 mod documents;
