@@ -5,6 +5,7 @@
 //! follow KAZOO's own modules, named in each file.
 
 mod account_rules;
+pub mod bootstrap;
 pub mod dial_plan;
 mod did;
 mod documents;

@@ -10,8 +10,10 @@ use super::kz_json;
 use super::merging::{Merging, Misshapen};
 use crate::json::{self, Object};
 
-const RESTRICTION: &str = "call_restriction";
-const DIAL_PLAN: &str = "dial_plan";
+/// The member that holds restrictions.
+pub(super) const RESTRICTION: &str = "call_restriction";
+/// The member that holds the dial plan.
+pub(super) const DIAL_PLAN: &str = "dial_plan";
 const ANCESTORS: &str = "pvt_tree";
 
 /// The documents an endpoint is merged from; what there is none of is empty.

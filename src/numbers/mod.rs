@@ -69,14 +69,27 @@ impl Rules {
         if number.starts_with('+') {
             return Ok(number.to_owned());
         }
-        let planned = account.dial_plan.apply(number, on_bad)?;
+        self.normalise_by_plan(number, &account.dial_plan, account, on_bad)
+    }
+
+    /// A number by the first rule of `plan` that knows it, then by the account's converters or,
+    /// without any, the system's: how a call's number is written before it is classified. The
+    /// account's `dial_plan` plays no part, and a leading `+` means nothing.
+    pub fn normalise_by_plan(
+        &self,
+        number: &str,
+        plan: &Plan,
+        account: &AccountRules,
+        on_bad: OnBadRule,
+    ) -> Result<String, BadRule> {
+        let planned = plan.apply(number, on_bad)?;
         let number = planned.as_deref().unwrap_or(number);
-        account
-            .converters
-            .as_ref()
-            .unwrap_or(&self.converters)
-            .apply(number, on_bad)
-            .map(|converted| converted.unwrap_or_else(|| number.to_owned()))
+        let converted = self.account_converters(account).apply(number, on_bad)?;
+        Ok(converted.unwrap_or_else(|| number.to_owned()))
+    }
+
+    fn account_converters<'a>(&'a self, account: &'a AccountRules) -> &'a Plan {
+        account.converters.as_ref().unwrap_or(&self.converters)
     }
 
     /// The first classifier that matches the normalised number.
