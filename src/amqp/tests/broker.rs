@@ -33,6 +33,7 @@ async fn a_broker_short_of_memory_is_waited_for() {
         deliver_to_pid: None,
         body: b"{}".to_vec(),
         mandatory: true,
+        persistent: false,
     };
     rabbitmqctl(&["set_vm_memory_high_watermark", "0.00001"]).await;
     // The broker tells a connection only once it publishes; a probe does.
@@ -55,6 +56,7 @@ async fn a_broker_short_of_memory_is_waited_for() {
                 deliver_to_pid: None,
                 body: b"waited".to_vec(),
                 mandatory: true,
+                persistent: false,
             };
             link.publish(message).await
         }

@@ -24,6 +24,7 @@ fn echo<'a>(topology: &'a Topology, queue: &'a str, body: Vec<u8>) -> Outgoing<'
         deliver_to_pid: Some("<0.5432.0>"),
         body,
         mandatory: true,
+        persistent: false,
     }
 }
 
