@@ -39,5 +39,6 @@ pub use session::Handler;
 pub use state::SessionState;
 pub use supervise::{SessionConfig, Stop, Timing, supervise};
 pub use topology::{
-    Argument, Binding, Exchange, ExchangeKind, RejectedQueue, ReplyQueue, Topology, WorkQueue,
+    Argument, Binding, EXECUTE_QUEUE, Exchange, ExchangeKind, JOBS_QUEUE, ROUTE_QUEUE,
+    RejectedQueue, ReplyQueue, Settling, TAKEOVER_QUEUE, Topology, WorkQueue,
 };

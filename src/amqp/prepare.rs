@@ -88,6 +88,9 @@ pub(super) async fn prepare(
         bind(&ask, &requests, &reply_queue, binding).await?;
     }
     for work in &topology.work {
+        if let Some(exchange) = &work.direct {
+            bind(&ask, &requests, &work.name, &by_name(exchange, &work.name)).await?;
+        }
         for binding in &work.bindings {
             bind(&ask, &requests, &work.name, binding).await?;
         }
