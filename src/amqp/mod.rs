@@ -2,7 +2,8 @@
 //!
 //! [`supervise()`] keeps one session up: connect, declare, bind, consume; when anything of it breaks
 //! the whole is torn down and built anew. A [`Link`] is one live session: to publish with
-//! confirms, settle deliveries, and hear a call's events. What messages mean is not known here.
+//! confirms, settle deliveries, alone or in one transaction with what is published because of
+//! them, and hear a call's events. What messages mean is not known here.
 
 mod backoff;
 mod broker;
@@ -17,9 +18,11 @@ mod publish;
 mod reason;
 mod returned;
 mod session;
+mod settle;
 mod state;
 mod supervise;
 mod topology;
+mod transactions;
 mod watchdog;
 
 #[cfg(test)]

@@ -45,8 +45,20 @@ pub enum Settling {
     /// One by one, apart from what is published because of them: a delivery whose consequences
     /// went out just before the connection was lost comes again.
     Acknowledge,
-    /// Together with what is published because of them, or not at all.
+    /// Together with what is published because of them, or not at all: [`Link::settle`].
+    ///
+    /// [`Link::settle`]: super::Link::settle
     Transaction,
+}
+
+impl Settling {
+    /// What the channel is for that such deliveries come on.
+    pub(super) fn channel_for(self) -> &'static str {
+        match self {
+            Self::Acknowledge => "deliveries",
+            Self::Transaction => "transactions",
+        }
+    }
 }
 
 /// A queue that outlives its consumers: each message goes to one of them and is settled by hand.
