@@ -7,13 +7,13 @@ use lapin::{Consumer, Event, types::ShortString};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Delivery, EndReason, Handler, Link, QueueKind, SessionState, reason::Step, watchdog::Pulse,
+    Delivery, EndReason, Handler, Link, QueueKind, SessionState, delivery::Source, reason::Step,
+    watchdog::Pulse,
 };
 
 /// Where deliveries of one queue go.
 pub(super) struct Forward {
-    pub(super) kind: QueueKind,
-    pub(super) queue: Arc<str>,
+    pub(super) source: Source,
     pub(super) handler: Arc<dyn Handler>,
     pub(super) pulse: Arc<Pulse>,
     pub(super) link: Link,
@@ -27,24 +27,25 @@ impl Forward {
     /// An error comes once and is followed by silence, not by the stream's end, where only the
     /// channel is closed: so the first one counts.
     pub(super) async fn run(self, mut consumer: Consumer) -> EndReason {
+        let kind = self.source.kind;
         while let Some(next) = consumer.next().await {
             match next {
                 Ok(received) => {
                     let properties = &received.properties;
-                    let kind = properties.kind().as_ref().map(ShortString::as_str);
+                    let of = properties.kind().as_ref().map(ShortString::as_str);
                     let id = properties.message_id().as_ref().map(ShortString::as_str);
-                    if self.kind == QueueKind::Reply && self.pulse.take(kind, id) {
+                    if kind == QueueKind::Reply && self.pulse.take(of, id) {
                         continue;
                     }
-                    let session = self.link.inner.session;
-                    let delivery = Delivery::of(received, self.kind, &self.queue, session);
-                    match self.kind {
+                    let delivery = Delivery::of(received, &self.source);
+                    match kind {
                         QueueKind::Work => self.handler.work(delivery),
                         QueueKind::Reply => self.handler.reply(delivery),
                     }
                 }
                 Err(error) => {
-                    return Step::Serve("deliveries").reason(&self.link.inner.broker, &error);
+                    let step = Step::Serve(self.source.settling.channel_for());
+                    return step.reason(&self.link.inner.broker, &error);
                 }
             }
             // The stream knows nothing of the runtime's fairness; under load it never waits.
@@ -53,7 +54,7 @@ impl Forward {
         if self.ending.is_cancelled() {
             std::future::pending::<()>().await;
         }
-        EndReason::ConsumerEnded { queue: self.queue.to_string() }
+        EndReason::ConsumerEnded { queue: self.source.queue.to_string() }
     }
 }
 

@@ -4,13 +4,15 @@ use std::{fmt, sync::Arc};
 
 use lapin::{message::Delivery as Received, types::AMQPValue};
 
+use super::Settling;
+
 /// Header by which KAZOO names the process a message is for.
 pub(super) const DELIVER_TO_PID: &str = "Deliver-To-PID";
 
 /// Which kind of queue a message came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueueKind {
-    /// A shared queue: to be acknowledged, rejected or requeued, once.
+    /// A queue of work: to be settled, once.
     Work,
     /// The private queue: already acknowledged.
     Reply,
@@ -50,14 +52,24 @@ pub struct Delivery {
 pub struct Receipt {
     pub(super) session: u64,
     pub(super) tag: u64,
+    pub(super) settling: Settling,
+}
+
+/// What deliveries of one queue have in common.
+pub(super) struct Source {
+    pub(super) kind: QueueKind,
+    pub(super) queue: Arc<str>,
+    pub(super) session: u64,
+    pub(super) settling: Settling,
 }
 
 impl Delivery {
-    pub(super) fn of(received: Received, kind: QueueKind, queue: &Arc<str>, session: u64) -> Self {
+    pub(super) fn of(received: Received, source: &Source) -> Self {
+        let &Source { kind, session, settling, .. } = source;
         let properties = &received.properties;
         Self {
             kind,
-            queue: Arc::clone(queue),
+            queue: Arc::clone(&source.queue),
             content_type: properties.content_type().as_ref().map(ToString::to_string),
             deliver_to_pid: properties
                 .headers()
@@ -69,8 +81,11 @@ impl Delivery {
             exchange: received.exchange.into(),
             routing_key: received.routing_key.into(),
             payload: received.data,
-            receipt: (kind == QueueKind::Work)
-                .then_some(Receipt { session, tag: received.delivery_tag }),
+            receipt: (kind == QueueKind::Work).then_some(Receipt {
+                session,
+                tag: received.delivery_tag,
+                settling,
+            }),
         }
     }
 }
@@ -115,14 +130,14 @@ mod tests {
         received
     }
 
+    fn source(kind: QueueKind) -> Source {
+        Source { kind, queue: Arc::from("q"), session: 3, settling: Settling::Transaction }
+    }
+
     #[test]
     fn a_bare_message_is_taken_as_it_is() {
-        let delivery = Delivery::of(
-            received(BasicProperties::default()),
-            QueueKind::Reply,
-            &Arc::from("q"),
-            1,
-        );
+        let delivery =
+            Delivery::of(received(BasicProperties::default()), &source(QueueKind::Reply));
         assert_eq!(
             delivery,
             Delivery {
@@ -153,11 +168,12 @@ mod tests {
                 .with_headers(headers)
                 .with_content_type("application/json".into())
                 .with_timestamp(63_000_000_000_000_000);
-            let delivery = Delivery::of(received(properties), QueueKind::Work, &Arc::from("q"), 3);
+            let delivery = Delivery::of(received(properties), &source(QueueKind::Work));
             assert_eq!(delivery.deliver_to_pid.as_deref(), Some("<0.1.0>"));
             assert_eq!(delivery.content_type.as_deref(), Some("application/json"));
             assert_eq!(delivery.timestamp, Some(63_000_000_000_000_000));
-            assert_eq!(delivery.receipt, Some(Receipt { session: 3, tag: 7 }));
+            let settling = Settling::Transaction;
+            assert_eq!(delivery.receipt, Some(Receipt { session: 3, tag: 7, settling }));
         }
     }
 }

@@ -2,18 +2,16 @@
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    pin::pin,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use lapin::{
     BasicProperties, Channel,
-    options::{BasicAckOptions, BasicNackOptions, BasicPublishOptions, QueueBindOptions},
+    options::{BasicPublishOptions, QueueBindOptions},
     types::FieldTable,
 };
 use tokio::{
@@ -23,10 +21,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Broker, Delivery, EndReason, Outgoing, Pipeline, Published, Receipt, RejectedQueue,
+    Broker, EndReason, Outgoing, Pipeline, Published, RejectedQueue,
     confirms::Confirms,
     outgoing::{Clock, Prepared, short},
     reason::Step,
+    transactions::{Transactions, send_now},
 };
 
 /// Why a link did not do what was asked.
@@ -72,14 +71,16 @@ pub(super) struct Inner {
     pub(super) broker: Broker,
     pub(super) timeout: Duration,
     pub(super) confirms: Arc<Confirms>,
+    pub(super) transactions: Transactions,
     pub(super) clock: Clock,
     pub(super) blocked: watch::Sender<bool>,
-    deliveries: Channel,
+    pub(super) deliveries: Channel,
     requests: Channel,
     bindings: Vec<Channel>,
     reply_queue: String,
+    process_queue: Option<String>,
     call_events: String,
-    rejected: RejectedQueue,
+    pub(super) rejected: RejectedQueue,
     ended: OnceLock<EndReason>,
     failed: CancellationToken,
 }
@@ -87,6 +88,8 @@ pub(super) struct Inner {
 /// The channels of a session, each for its own purpose: an error closes a channel for all uses.
 pub(super) struct Channels {
     pub(super) deliveries: Channel,
+    /// With transactions: deliveries and what is settled together with them.
+    pub(super) transactions: Channel,
     /// For whatever fits no other.
     pub(super) requests: Channel,
     pub(super) bindings: Vec<Channel>,
@@ -108,12 +111,14 @@ impl Link {
                 broker: broker.clone(),
                 timeout,
                 confirms: Confirms::new(channels.publishing),
+                transactions: Transactions::new(channels.transactions),
                 clock: Clock::default(),
                 blocked: watch::Sender::new(false),
                 deliveries: channels.deliveries,
                 requests: channels.requests,
                 bindings: channels.bindings,
                 reply_queue: reply_queue.to_owned(),
+                process_queue: topology.process_queue.clone(),
                 call_events: topology.reply.call_events.clone(),
                 rejected: topology.rejected.clone(),
                 ended: OnceLock::new(),
@@ -125,6 +130,12 @@ impl Link {
     /// Name of the private queue: our `Server-ID`.
     pub fn reply_queue(&self) -> &str {
         &self.inner.reply_queue
+    }
+
+    /// Name of the queue of work that this process has for itself, where the topology has one. It
+    /// is the same on every link of the process, and outlives it.
+    pub fn process_queue(&self) -> Option<&str> {
+        self.inner.process_queue.as_deref()
     }
 
     /// The broker, without password.
@@ -165,7 +176,7 @@ impl Link {
         pipeline.confirmed().await
     }
 
-    async fn publish_prepared(&self, message: Prepared) -> Result<Published, LinkError> {
+    pub(super) async fn publish_prepared(&self, message: Prepared) -> Result<Published, LinkError> {
         let mut pipeline = self.pipeline().await?;
         pipeline.send(message)?;
         Ok(pipeline.confirmed().await?.pop().unwrap_or(Published::Routed))
@@ -202,53 +213,6 @@ impl Link {
         );
         inner.answered(Step::Serve("call events"), unbind).await
     }
-
-    /// Tells the broker that the message is done with. Written soon, in order with everything else
-    /// but publishing; should the connection be lost before, the message is handed out again.
-    pub fn ack(&self, receipt: Receipt) -> Result<(), LinkError> {
-        let tag = self.inner.accept(receipt)?;
-        let options = BasicAckOptions { multiple: false };
-        self.inner.told(send_now(self.inner.deliveries.basic_ack(tag, options)))
-    }
-
-    /// Gives the message back to its queue, for this worker or another.
-    pub fn requeue(&self, receipt: Receipt) -> Result<(), LinkError> {
-        let tag = self.inner.accept(receipt)?;
-        let options = BasicNackOptions { multiple: false, requeue: true };
-        self.inner.told(send_now(self.inner.deliveries.basic_nack(tag, options)))
-    }
-
-    /// Puts a message that cannot be understood, whole, on the rejected queue with the reason, and
-    /// then acknowledges it. Where that fails it stays on, or goes back to, its own queue.
-    pub async fn reject(
-        &self,
-        mut delivery: Delivery,
-        reason: &str,
-        detail: &str,
-    ) -> Result<(), LinkError> {
-        let inner = &self.inner;
-        let receipt = delivery.receipt.take();
-        let rejected =
-            Prepared::rejected(&mut delivery, &inner.rejected, reason, detail, &inner.clock)?;
-        let outcome = match self.publish_prepared(rejected).await {
-            Ok(Published::Routed) => Ok(()),
-            // The rejected queue was deleted: only a new session declares it again.
-            Ok(Published::Returned { reason }) => {
-                let queue = inner.rejected.name.clone();
-                Err(inner.fail(EndReason::QueueGone { queue, reason }))
-            }
-            Err(error) => Err(error),
-        };
-        match (outcome, receipt) {
-            (Ok(()), Some(receipt)) => self.ack(receipt),
-            (Err(error), Some(receipt)) => {
-                // Already failing: the first error is the one to tell.
-                self.requeue(receipt).ok();
-                Err(error)
-            }
-            (outcome, None) => outcome,
-        }
-    }
 }
 
 impl Inner {
@@ -258,6 +222,17 @@ impl Inner {
 
     pub(super) fn is_blocked(&self) -> bool {
         *self.blocked.borrow()
+    }
+
+    /// Returns when the broker takes messages.
+    pub(super) async fn unblocked(&self) {
+        // The sender is ours, so that the wait cannot fail.
+        self.blocked.subscribe().wait_for(|blocked| !blocked).await.ok();
+    }
+
+    /// Returns when the broker takes no messages.
+    pub(super) async fn until_blocked(&self) {
+        self.blocked.subscribe().wait_for(|blocked| *blocked).await.ok();
     }
 
     pub(super) fn check(&self) -> Result<(), LinkError> {
@@ -304,13 +279,9 @@ impl Inner {
             b"{}",
             properties,
         );
-        self.told(send_now(async { publish.await.map(drop) }))
-    }
-
-    /// Takes the receipt by value: used up either way, and void when of another session.
-    fn accept(&self, Receipt { session, tag }: Receipt) -> Result<u64, LinkError> {
-        self.check()?;
-        if session == self.session { Ok(tag) } else { Err(LinkError::OtherSession) }
+        send_now(async { publish.await.map(drop) }).map_err(|error| {
+            self.fail(Step::Serve("acknowledgements").reason(&self.broker, &error))
+        })
     }
 
     /// The channel for a call's bindings: always the same one, so that binding and unbinding keep
@@ -321,12 +292,6 @@ impl Inner {
         let channels = self.bindings.len().max(1);
         let turn = usize::try_from(hasher.finish() % channels as u64).unwrap_or_default();
         self.bindings.get(turn).unwrap_or(&self.requests)
-    }
-
-    fn told(&self, result: lapin::Result<()>) -> Result<(), LinkError> {
-        result.map_err(|error| {
-            self.fail(Step::Serve("acknowledgements").reason(&self.broker, &error))
-        })
     }
 
     async fn answered(
@@ -341,14 +306,5 @@ impl Inner {
             Err(_) if self.is_blocked() => Err(LinkError::Blocked),
             Err(_) => Err(self.fail(step.unanswered(&self.broker, self.timeout))),
         }
-    }
-}
-
-/// Hands a request to the library without waiting for it to be written: the first poll puts it
-/// into the library's queue.
-fn send_now(request: impl Future<Output = lapin::Result<()>>) -> lapin::Result<()> {
-    match pin!(request).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
-        Poll::Pending => Ok(()),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! [`supervise()`] keeps one session up: connect, declare, bind, consume; when anything of it breaks
 //! the whole is torn down and built anew. A [`Link`] is one live session: to publish with
-//! confirms, settle deliveries, and hear a call's events. What messages mean is not known here.
+//! confirms, settle deliveries, alone or in one transaction with what is published because of
+//! them, and hear a call's events. What messages mean is not known here.
 
 mod backoff;
 mod broker;
@@ -17,9 +18,11 @@ mod publish;
 mod reason;
 mod returned;
 mod session;
+mod settle;
 mod state;
 mod supervise;
 mod topology;
+mod transactions;
 mod watchdog;
 
 #[cfg(test)]
@@ -39,5 +42,6 @@ pub use session::Handler;
 pub use state::SessionState;
 pub use supervise::{SessionConfig, Stop, Timing, supervise};
 pub use topology::{
-    Argument, Binding, Exchange, ExchangeKind, RejectedQueue, ReplyQueue, Topology, WorkQueue,
+    Argument, Binding, EXECUTE_QUEUE, Exchange, ExchangeKind, JOBS_QUEUE, ROUTE_QUEUE,
+    RejectedQueue, ReplyQueue, Settling, TAKEOVER_QUEUE, Topology, WorkQueue,
 };

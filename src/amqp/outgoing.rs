@@ -36,6 +36,8 @@ pub struct Outgoing<'a> {
     /// To be told when no queue takes the message. Without it such a message is lost without a
     /// sign, confirmed or not.
     pub mandatory: bool,
+    /// To be kept on disk by durable queues. KAZOO's own messages never are.
+    pub persistent: bool,
 }
 
 /// A message as the client library takes it.
@@ -83,6 +85,9 @@ impl Prepared {
             let mut headers = FieldTable::default();
             headers.insert(DELIVER_TO_PID.into(), AMQPValue::LongString(pid.into()));
             properties = properties.with_headers(headers);
+        }
+        if message.persistent {
+            properties = properties.with_delivery_mode(PERSISTENT);
         }
         Ok(Self {
             exchange: short("exchange", message.exchange)?,
@@ -156,6 +161,7 @@ mod tests {
             deliver_to_pid: pid,
             body: b"{}".to_vec(),
             mandatory: true,
+            persistent: false,
         }
     }
 
@@ -176,6 +182,9 @@ mod tests {
         assert!(properties.content_encoding().is_none());
         let plain = Prepared::new(message("q", None), &clock).unwrap();
         assert!(plain.properties.headers().is_none());
+        let kept = Outgoing { persistent: true, ..message("q", None) };
+        let kept = Prepared::new(kept, &clock).unwrap();
+        assert_eq!(*kept.properties.delivery_mode(), Some(PERSISTENT));
     }
 
     #[test]

@@ -23,7 +23,6 @@ const BINDING_CHANNELS: usize = 16;
 
 /// A session that is ready to consume.
 pub(super) struct Ready {
-    pub(super) deliveries: Channel,
     pub(super) reply_queue: String,
     pub(super) link: Link,
 }
@@ -88,23 +87,30 @@ pub(super) async fn prepare(
         bind(&ask, &requests, &reply_queue, binding).await?;
     }
     for work in &topology.work {
+        if let Some(exchange) = &work.direct {
+            bind(&ask, &requests, &work.name, &by_name(exchange, &work.name)).await?;
+        }
         for binding in &work.bindings {
             bind(&ask, &requests, &work.name, binding).await?;
         }
     }
 
     let deliveries = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
-    let qos = deliveries.basic_qos(config.prefetch, BasicQosOptions::default());
-    ask.answer(Step::OpenChannel, qos).await?;
+    let transactions = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
+    ask.answer(Step::OpenChannel, transactions.tx_select()).await?;
+    for channel in [&deliveries, &transactions] {
+        let qos = channel.basic_qos(config.prefetch, BasicQosOptions::default());
+        ask.answer(Step::OpenChannel, qos).await?;
+    }
     let publishing = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
     let confirm = publishing.confirm_select(ConfirmSelectOptions::default());
     ask.answer(Step::OpenChannel, confirm).await?;
     let open =
         (0..BINDING_CHANNELS).map(|_| ask.answer(Step::OpenChannel, connection.create_channel()));
     let bindings = try_join_all(open).await?;
-    let channels = Channels { deliveries: deliveries.clone(), requests, bindings, publishing };
+    let channels = Channels { deliveries, transactions, requests, bindings, publishing };
     let link = Link::new(broker, topology, &reply_queue, channels, config.timing.request);
-    Ok(Ready { deliveries, reply_queue, link })
+    Ok(Ready { reply_queue, link })
 }
 
 /// Uses the exchange as it is, and declares it where KAZOO has not yet done so: looking needs no

@@ -39,12 +39,8 @@ impl Pipeline {
     pub(super) async fn open(link: &Arc<Inner>) -> Result<Self, LinkError> {
         link.check()?;
         if link.is_blocked() {
-            let mut blocked = link.blocked.subscribe();
-            let unblocked = blocked.wait_for(|blocked| !blocked);
-            timeout_at(link.deadline(), unblocked)
-                .await
-                .map_err(|_| LinkError::Blocked)?
-                .map_err(|_| link.down())?;
+            let unblocked = timeout_at(link.deadline(), link.unblocked()).await;
+            unblocked.map_err(|_| LinkError::Blocked)?;
             link.check()?;
         }
         Ok(Self { link: Arc::clone(link), sent: Vec::with_capacity(1) })

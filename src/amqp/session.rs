@@ -8,17 +8,19 @@ use lapin::{
     types::{FieldTable, ShortString},
 };
 use tokio::{
-    task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval},
+    task::{JoinError, JoinSet},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Broker, Delivery, EndReason, Link, QueueKind, SessionConfig, SessionState, Stop,
+    Broker, Delivery, EndReason, Link, QueueKind, SessionConfig, SessionState, Settling, Stop,
     connect::{self, Opened},
     consume::{Forward, events},
+    delivery::Source,
     prepare::{Ask, Ready, prepare},
     reason::Step,
+    transactions,
     watchdog::{Act, Limits, PROBE, Pulse, Watchdog},
 };
 
@@ -29,7 +31,7 @@ use super::{
 pub trait Handler: Send + Sync + 'static {
     /// A session is up; deliveries follow.
     fn connected(&self, link: Link);
-    /// A message from a shared queue.
+    /// A message from a queue of work.
     fn work(&self, delivery: Delivery);
     /// A message from the private queue.
     fn reply(&self, delivery: Delivery);
@@ -75,14 +77,18 @@ pub(super) async fn run(around: &Surroundings<'_>, broker: &Broker) -> (EndReaso
         Ok(ready) => serve(around, broker, &opened, ready, &mut consumers).await,
         Err(reason) => (reason.clone(), Duration::ZERO),
     };
-    let alive = !matches!(
+    opened.close(answers(&reason), config.timing.close).await;
+    (reason, up)
+}
+
+/// Whether the broker can be expected to answer after this.
+fn answers(reason: &EndReason) -> bool {
+    !matches!(
         reason,
         EndReason::Stalled { .. }
             | EndReason::Unanswered { .. }
             | EndReason::ConnectionClosed { .. }
-    );
-    opened.close(alive, config.timing.close).await;
-    (reason, up)
+    )
 }
 
 /// Consumes until something ends the session.
@@ -91,16 +97,21 @@ async fn serve(
     broker: &Broker,
     opened: &Opened,
     ready: &Ready,
-    consumers: &mut Vec<Consumer>,
+    consumers: &mut Vec<(Settling, Consumer)>,
 ) -> (EndReason, Duration) {
-    let Ready { deliveries, reply_queue, link } = ready;
+    let Ready { reply_queue, link } = ready;
     let since = Instant::now();
     let inner = &link.inner;
     let listener = opened.connection.events_listener();
     around.handler.connected(link.clone());
     let mut tasks = JoinSet::new();
+    let mut committing = JoinSet::new();
+    committing.spawn({
+        let inner = Arc::clone(inner);
+        async move { transactions::run(&inner).await }
+    });
     let ending = CancellationToken::new();
-    let consuming = Consuming { around, broker, link, deliveries };
+    let consuming = Consuming { around, broker, link };
     let started = consuming.start(&mut tasks, reply_queue, &ending, consumers).await;
     let reason = if let Err(reason) = started {
         reason
@@ -127,24 +138,33 @@ async fn serve(
             biased;
             () = around.stop.session.cancelled() => EndReason::Stopped,
             reason = inner.failed() => reason,
-            Some(ended) = tasks.join_next() => ended.unwrap_or_else(|panic| {
-                EndReason::ConnectionClosed { reason: format!("a task of ours died: {panic}") }
-            }),
+            Some(ended) = tasks.join_next() => ended.unwrap_or_else(died),
+            Some(ended) = committing.join_next() => ended.unwrap_or_else(died),
             reason = intake => reason,
             reason = preferred_back(around) => reason,
         }
     };
     inner.end(reason.clone());
     tasks.shutdown().await;
+    inner.transactions.close();
+    if answers(&reason) {
+        // What was asked for before the end is carried out, as acknowledgements are written.
+        timeout(around.config.timing.close, committing.join_next()).await.ok();
+    }
+    committing.shutdown().await;
+    inner.transactions.abandon();
     around.handler.disconnected(&reason);
     (reason, since.elapsed())
+}
+
+fn died(panic: JoinError) -> EndReason {
+    EndReason::ConnectionClosed { reason: format!("a task of ours died: {panic}") }
 }
 
 struct Consuming<'a> {
     around: &'a Surroundings<'a>,
     broker: &'a Broker,
     link: &'a Link,
-    deliveries: &'a Channel,
 }
 
 impl Consuming<'_> {
@@ -154,13 +174,13 @@ impl Consuming<'_> {
         tasks: &mut JoinSet<EndReason>,
         reply_queue: &str,
         ending: &CancellationToken,
-        consumers: &mut Vec<Consumer>,
+        consumers: &mut Vec<(Settling, Consumer)>,
     ) -> Result<(), EndReason> {
         let config = self.around.config;
         let pulse = Arc::new(Pulse::new());
-        let forward = |kind, queue: &str| Forward {
-            kind,
-            queue: Arc::from(queue),
+        let session = self.link.inner.session;
+        let forward = |kind, queue: &str, settling| Forward {
+            source: Source { kind, queue: Arc::from(queue), session, settling },
             handler: Arc::clone(self.around.handler),
             pulse: Arc::clone(&pulse),
             link: self.link.clone(),
@@ -168,16 +188,17 @@ impl Consuming<'_> {
         };
         // The private queue dies with the connection: nothing on it could ever be handed out
         // again, so that acknowledging it would only cost frames.
-        let replies = self.consume(reply_queue, true).await?;
-        let mut reply = forward(QueueKind::Reply, reply_queue);
+        let settling = Settling::Acknowledge;
+        let replies = self.consume(reply_queue, settling, true).await?;
+        let mut reply = forward(QueueKind::Reply, reply_queue, settling);
         reply.ending = CancellationToken::new();
-        consumers.push(replies.clone());
+        consumers.push((settling, replies.clone()));
         tasks.spawn(reply.run(replies));
         if !self.around.stop.intake.is_cancelled() {
             for work in &config.topology.work {
-                let consumer = self.consume(&work.name, false).await?;
-                consumers.push(consumer.clone());
-                tasks.spawn(forward(QueueKind::Work, &work.name).run(consumer));
+                let consumer = self.consume(&work.name, work.settling, false).await?;
+                consumers.push((work.settling, consumer.clone()));
+                tasks.spawn(forward(QueueKind::Work, &work.name, work.settling).run(consumer));
             }
         }
         let limits =
@@ -187,26 +208,54 @@ impl Consuming<'_> {
         Ok(())
     }
 
-    async fn consume(&self, queue: &str, no_ack: bool) -> Result<Consumer, EndReason> {
-        let ask = Ask { broker: self.broker, limit: self.around.config.timing.request };
+    async fn consume(
+        &self,
+        queue: &str,
+        settling: Settling,
+        no_ack: bool,
+    ) -> Result<Consumer, EndReason> {
         let options =
             BasicConsumeOptions { no_ack, exclusive: no_ack, ..BasicConsumeOptions::default() };
-        let consume = self.deliveries.basic_consume(
+        let consume = self.channel(settling).basic_consume(
             queue.into(),
             ShortString::default(),
             options,
             FieldTable::default(),
         );
-        ask.answer(Step::Consume(queue.to_owned()), consume).await
+        self.ask(Step::Consume(queue.to_owned()), settling, consume).await
+    }
+
+    fn channel(&self, settling: Settling) -> &Channel {
+        let inner = &self.link.inner;
+        match settling {
+            Settling::Acknowledge => &inner.deliveries,
+            Settling::Transaction => inner.transactions.channel(),
+        }
+    }
+
+    /// Makes a request of the channel for deliveries that are settled in this way.
+    async fn ask<T>(
+        &self,
+        step: Step,
+        settling: Settling,
+        request: impl Future<Output = lapin::Result<T>>,
+    ) -> Result<T, EndReason> {
+        let ask = Ask { broker: self.broker, limit: self.around.config.timing.request };
+        match settling {
+            Settling::Acknowledge => ask.answer(step, request).await,
+            Settling::Transaction => {
+                ask.answer(step, self.link.inner.transactions.alone(request)).await
+            }
+        }
     }
 
     /// Ends the intake of work and stays; returns only when that fails.
-    async fn cancel(&self, consumers: &[Consumer]) -> EndReason {
-        let ask = Ask { broker: self.broker, limit: self.around.config.timing.request };
-        for consumer in consumers.iter().skip(1) {
-            let options = BasicCancelOptions::default();
-            let cancel = self.deliveries.basic_cancel(consumer.tag(), options);
-            if let Err(reason) = ask.answer(Step::Serve("deliveries"), cancel).await {
+    async fn cancel(&self, consumers: &[(Settling, Consumer)]) -> EndReason {
+        for (settling, consumer) in consumers.iter().skip(1) {
+            let (step, options) =
+                (Step::Serve(settling.channel_for()), BasicCancelOptions::default());
+            let cancel = self.channel(*settling).basic_cancel(consumer.tag(), options);
+            if let Err(reason) = self.ask(step, *settling, cancel).await {
                 return reason;
             }
         }

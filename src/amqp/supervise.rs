@@ -23,7 +23,7 @@ pub struct SessionConfig {
     pub node: String,
     /// What to declare and where to listen.
     pub topology: Topology,
-    /// Messages taken from shared queues and not settled, at most; 0 is without limit.
+    /// Messages taken from each queue of work and not settled, at most; 0 is without limit.
     pub prefetch: u16,
     /// For `amqps`.
     pub tls: Tls,

@@ -123,5 +123,6 @@ fn outgoing(message: &Message, mandatory: bool) -> Outgoing<'_> {
         deliver_to_pid: message.deliver_to_pid.as_deref(),
         body: message.payload(),
         mandatory,
+        persistent: false,
     }
 }

@@ -17,6 +17,7 @@ async fn own_message(link: &Link, topology: &Topology) -> Result<(), LinkError> 
         deliver_to_pid: None,
         body: b"{}".to_vec(),
         mandatory: true,
+        persistent: false,
     };
     link.publish(message).await.map(drop)
 }
@@ -116,6 +117,7 @@ async fn a_publish_to_a_missing_exchange_rebuilds_the_session() {
         deliver_to_pid: None,
         body: b"{}".to_vec(),
         mandatory: true,
+        persistent: false,
     };
     let Err(LinkError::Down(reason)) = link.publish(message).await else { panic!("published") };
     assert!(reason.to_string().contains("404 NOT_FOUND"), "{reason}");

@@ -8,7 +8,7 @@ use lapin::{
     message::BasicGetMessage,
     options::{
         BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions,
-        QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+        QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
     },
     types::FieldTable,
 };
@@ -19,8 +19,8 @@ use tokio::{
 };
 
 use super::super::{
-    Backoff, Broker, Delivery, EndReason, Handler, Link, SessionConfig, SessionState, Stop, Timing,
-    Topology, supervise,
+    Backoff, Broker, Delivery, EndReason, Handler, Link, SessionConfig, SessionState, Settling,
+    Stop, Timing, Topology, supervise,
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -104,6 +104,13 @@ pub(super) fn config(uris: &[&str], topology: &Topology) -> SessionConfig {
 pub(super) fn topology() -> Topology {
     Topology::execute(["doc_edited.#".to_owned()])
         .prefixed(&format!("test-{:08x}-", rand::random::<u32>()))
+}
+
+/// The same, its work settled by transaction.
+pub(super) fn transactional() -> Topology {
+    let mut topology = topology();
+    topology.work[0].settling = Settling::Transaction;
+    topology
 }
 
 pub(super) struct Session {
@@ -257,9 +264,28 @@ impl Peer {
 
     /// Messages that wait in a queue.
     pub(super) async fn waiting(&self, queue: &str) -> u32 {
+        self.look_at(queue).await.message_count()
+    }
+
+    /// Messages that wait in a queue once nobody consumes from it any more.
+    pub(super) async fn left(&self, queue: &str) -> u32 {
+        for _ in 0..400 {
+            let found = self.look_at(queue).await;
+            if found.consumer_count() == 0 {
+                return found.message_count();
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("somebody still consumes from {queue}");
+    }
+
+    async fn look_at(&self, queue: &str) -> lapin::Queue {
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let queue = self.channel.queue_declare(queue.into(), options, FieldTable::default());
-        queue.await.unwrap().message_count()
+        self.channel.queue_declare(queue.into(), options, FieldTable::default()).await.unwrap()
+    }
+
+    pub(super) async fn purge(&self, queue: &str) {
+        self.channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await.unwrap();
     }
 
     pub(super) async fn delete(&self, queue: &str) {
@@ -269,7 +295,8 @@ impl Peer {
 
     /// Leaves nothing behind.
     pub(super) async fn clean(self) {
-        for queue in [&self.topology.work[0].name, &self.topology.rejected.name] {
+        let work = self.topology.work.iter().map(|work| &work.name);
+        for queue in work.chain([&self.topology.rejected.name]) {
             self.delete(queue).await;
         }
         for exchange in &self.topology.exchanges {

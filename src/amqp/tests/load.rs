@@ -1,4 +1,5 @@
-//! How fast it is. Run by hand: `cargo test --lib amqp::tests::load -- --ignored --nocapture`.
+//! How fast it is. Run by hand: `cargo test --lib amqp::tests::load -- --ignored --nocapture
+//! --test-threads 1`.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +15,7 @@ use lapin::{
 
 use super::{
     super::{Link, Outgoing, Published, SessionConfig, Timing, Topology},
-    harness::{Event, Peer, Session, config, server, topology},
+    harness::{Event, Peer, Session, config, server, topology, transactional},
 };
 
 fn echo<'a>(topology: &'a Topology, queue: &'a str, body: Vec<u8>) -> Outgoing<'a> {
@@ -24,6 +25,7 @@ fn echo<'a>(topology: &'a Topology, queue: &'a str, body: Vec<u8>) -> Outgoing<'
         deliver_to_pid: Some("<0.5432.0>"),
         body,
         mandatory: true,
+        persistent: false,
     }
 }
 
@@ -116,6 +118,45 @@ async fn publish_many(link: &Link, topology: &Topology, queue: &str, width: usiz
     .await;
 }
 
+/// A message and an acknowledgement in one transaction, beside a confirmed message alone.
+async fn settle_many(uri: &str, topology: &Topology, config: SessionConfig) {
+    let mut session = Session::start(config);
+    let link = session.connected().await;
+    let peer = Peer::new(uri, topology).await;
+    let targeted = &topology.reply.answers;
+    let (transient, durable) = (format!("{targeted}-transient"), &topology.rejected.name);
+    peer.queue(&transient, targeted).await;
+    for (width, total) in [(1, 2000), (8, 8000), (64, 20_000), (256, 20_000)] {
+        for (what, queue, persistent) in
+            [("transient", transient.as_str(), false), ("persistent", durable, true)]
+        {
+            let message = || Outgoing { persistent, ..echo(topology, queue, vec![b'x'; 1024]) };
+            many(&format!("publish, {what}"), width, total, |_| async {
+                assert_eq!(link.publish(message()).await, Ok(Published::Routed));
+            })
+            .await;
+            for _ in 0..total {
+                peer.execute(b"job").await;
+            }
+            let mut receipts = VecDeque::new();
+            while receipts.len() < total {
+                receipts.push_back(session.work().await.receipt.unwrap());
+            }
+            // Oldest first: the broker looks for a delivery from the oldest one on.
+            let receipts = std::sync::Mutex::new(receipts);
+            many(&format!("settle, {what}"), width, total, |_| async {
+                let receipt = receipts.lock().unwrap().pop_front().unwrap();
+                let settled = link.settle(vec![receipt], [message()]).await;
+                assert_eq!(settled, Ok(vec![Published::Routed]));
+            })
+            .await;
+            peer.purge(queue).await;
+        }
+    }
+    session.end().await;
+    peer.delete(&transient).await;
+}
+
 /// Work in, answer out confirmed, acknowledged: what a call costs at least.
 async fn answer_many(uri: &str, topology: &Topology, config: SessionConfig, width: usize) {
     let total = if width == 1 { 3000 } else { 40_000 };
@@ -180,5 +221,18 @@ async fn load() {
     for width in [1, 8, 64, 256] {
         answer_many(&uri, &topology, config.clone(), width).await;
     }
+    Peer::new(&uri, &topology).await.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn settle_load() {
+    let Some(uri) = server() else { return };
+    let mut topology = transactional();
+    // Enough room for what is measured.
+    topology.rejected.arguments.clear();
+    let timing = Timing::default();
+    let config = SessionConfig { timing, prefetch: 0, ..config(&[&uri], &topology) };
+    settle_many(&uri, &topology, config).await;
     Peer::new(&uri, &topology).await.clean().await;
 }

@@ -17,6 +17,7 @@ fn to<'a>(exchange: &'a str, routing_key: &'a str, body: &str) -> Outgoing<'a> {
         deliver_to_pid: None,
         body: body.as_bytes().to_vec(),
         mandatory: true,
+        persistent: false,
     }
 }
 

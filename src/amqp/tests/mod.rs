@@ -6,3 +6,6 @@ mod harness;
 mod load;
 mod messages;
 mod relay;
+mod route;
+mod settle;
+mod settle_faults;

@@ -1,10 +1,14 @@
 //! The exchanges, queues and bindings a session needs, as data.
 
+mod seams;
+
 use lapin::{
     ExchangeKind as LapinKind,
     options::{ExchangeDeclareOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
+
+pub use seams::{EXECUTE_QUEUE, JOBS_QUEUE, ROUTE_QUEUE, TAKEOVER_QUEUE};
 
 /// Kind of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +39,29 @@ pub struct Binding {
     pub routing_key: String,
 }
 
-/// A queue that all workers share: each message goes to one of them and is acknowledged by hand.
+/// How the deliveries of a queue are settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settling {
+    /// One by one, apart from what is published because of them: a delivery whose consequences
+    /// went out just before the connection was lost comes again.
+    Acknowledge,
+    /// Together with what is published because of them, or not at all: [`Link::settle`].
+    ///
+    /// [`Link::settle`]: super::Link::settle
+    Transaction,
+}
+
+impl Settling {
+    /// What the channel is for that such deliveries come on.
+    pub(super) fn channel_for(self) -> &'static str {
+        match self {
+            Self::Acknowledge => "deliveries",
+            Self::Transaction => "transactions",
+        }
+    }
+}
+
+/// A queue that outlives its consumers: each message goes to one of them and is settled by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkQueue {
     /// Its name.
@@ -43,7 +69,11 @@ pub struct WorkQueue {
     /// Survives a restart of the broker. RabbitMQ 4.3 and later refuse a shared queue that does
     /// not.
     pub durable: bool,
-    /// What goes into it.
+    /// How its deliveries are settled.
+    pub settling: Settling,
+    /// The direct exchange on which messages reach it, by its own name.
+    pub direct: Option<String>,
+    /// What else goes into it.
     pub bindings: Vec<Binding>,
     /// `x-…` arguments.
     pub arguments: Vec<(String, Argument)>,
@@ -79,10 +109,14 @@ pub struct RejectedQueue {
 /// Value of an `x-…` argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Argument {
+    /// Yes or no.
+    Bool(bool),
     /// A number.
     Number(i64),
     /// A word.
     Text(String),
+    /// The name of an exchange or a queue.
+    Name(String),
 }
 
 /// Everything a session declares.
@@ -92,71 +126,18 @@ pub struct Topology {
     pub exchanges: Vec<Exchange>,
     /// Where work comes from. None: the session only listens.
     pub work: Vec<WorkQueue>,
+    /// Name of the one of them that is this process's own.
+    pub process_queue: Option<String>,
     /// Where answers come from.
     pub reply: ReplyQueue,
     /// Where messages go that could not be understood.
     pub rejected: RejectedQueue,
 }
 
-/// Messages that wait on a private queue for longer than KAZOO's own queues keep theirs are of no
-/// use to anyone (`kz_amqp_util:new_amqp_queue`).
-const REPLY_TTL_MS: i64 = 60_000;
-/// Bound for the broker's memory should this process hang; events of 10 000 calls fit in.
-const REPLY_MAX_LENGTH: i64 = 50_000;
-const REJECTED_MAX_LENGTH: i64 = 10_000;
-const REJECTED_MAX_BYTES: i64 = 64 * 1024 * 1024;
 /// AMQP allows 255 bytes.
 const MAX_NODE_IN_NAME: usize = 128;
 
 impl Topology {
-    /// The topology of the execute seam: the shared queue of the contract, a private queue, and
-    /// the rejected queue. `document_changes` are the routing keys on KAZOO's `configuration`
-    /// exchange to hear.
-    pub fn execute(document_changes: impl IntoIterator<Item = String>) -> Self {
-        let exchange = |name: &str, kind| Exchange { name: name.to_owned(), kind };
-        let on = |exchange: &str, routing_key: &str| Binding {
-            exchange: exchange.to_owned(),
-            routing_key: routing_key.to_owned(),
-        };
-        Self {
-            exchanges: vec![
-                exchange("targeted", ExchangeKind::Direct),
-                exchange("callctl", ExchangeKind::Direct),
-                exchange("callevt", ExchangeKind::Topic),
-                exchange("kapps", ExchangeKind::Topic),
-                exchange("configuration", ExchangeKind::Topic),
-            ],
-            work: vec![WorkQueue {
-                name: "kazoo_dynamic_cid.execute".to_owned(),
-                durable: true,
-                bindings: vec![on("kapps", "callflow.action.dynamic_cid")],
-                arguments: Vec::new(),
-            }],
-            reply: ReplyQueue {
-                prefix: "kazoo_dynamic_cid".to_owned(),
-                answers: "targeted".to_owned(),
-                call_events: "callevt".to_owned(),
-                bindings: document_changes
-                    .into_iter()
-                    .map(|routing_key| on("configuration", &routing_key))
-                    .collect(),
-                arguments: vec![
-                    ("x-message-ttl".to_owned(), Argument::Number(REPLY_TTL_MS)),
-                    ("x-max-length".to_owned(), Argument::Number(REPLY_MAX_LENGTH)),
-                ],
-            },
-            rejected: RejectedQueue {
-                name: "kazoo_dynamic_cid.rejected".to_owned(),
-                exchange: "targeted".to_owned(),
-                arguments: vec![
-                    ("x-max-length".to_owned(), Argument::Number(REJECTED_MAX_LENGTH)),
-                    ("x-max-length-bytes".to_owned(), Argument::Number(REJECTED_MAX_BYTES)),
-                    ("x-overflow".to_owned(), Argument::Text("drop-head".to_owned())),
-                ],
-            },
-        }
-    }
-
     /// The same topology with `prefix` before every name, so that several can live on one broker
     /// without hearing each other.
     #[must_use]
@@ -165,8 +146,15 @@ impl Topology {
         self.exchanges.iter_mut().for_each(|exchange| put(&mut exchange.name));
         for queue in &mut self.work {
             put(&mut queue.name);
+            queue.direct.iter_mut().for_each(put);
             queue.bindings.iter_mut().for_each(|binding| put(&mut binding.exchange));
+            for (_, argument) in &mut queue.arguments {
+                if let Argument::Name(name) = argument {
+                    put(name);
+                }
+            }
         }
+        self.process_queue.iter_mut().for_each(put);
         put(&mut self.reply.prefix);
         put(&mut self.reply.answers);
         put(&mut self.reply.call_events);
@@ -178,16 +166,24 @@ impl Topology {
 }
 
 impl ReplyQueue {
-    /// A name no connection has had before. Only characters that KAZOO carries unharmed through
-    /// FreeSWITCH's comma-joined lists and that need no escaping anywhere.
+    /// A name no connection has had before.
     pub(super) fn new_name(&self, node: &str) -> String {
-        let node: String = node
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || "-_.@".contains(c) { c } else { '-' })
-            .take(MAX_NODE_IN_NAME)
-            .collect();
-        format!("{}.{node}.{:016x}", self.prefix, rand::random::<u64>())
+        format!(
+            "{}.{}.{:016x}",
+            self.prefix,
+            in_name(node, MAX_NODE_IN_NAME),
+            rand::random::<u64>()
+        )
     }
+}
+
+/// A part of a queue's name. Only characters that KAZOO carries unharmed through FreeSWITCH's
+/// comma-joined lists and that need no escaping anywhere.
+fn in_name(part: &str, longest: usize) -> String {
+    part.chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-_.@".contains(c) { c } else { '-' })
+        .take(longest)
+        .collect()
 }
 
 impl ExchangeKind {
@@ -205,8 +201,11 @@ pub(super) fn table(arguments: &[(String, Argument)]) -> FieldTable {
     let mut table = FieldTable::default();
     for (name, value) in arguments {
         let value = match value {
+            Argument::Bool(yes) => AMQPValue::Boolean(*yes),
             Argument::Number(number) => AMQPValue::LongLongInt(*number),
-            Argument::Text(text) => AMQPValue::LongString(text.as_str().into()),
+            Argument::Text(text) | Argument::Name(text) => {
+                AMQPValue::LongString(text.as_str().into())
+            }
         };
         table.insert(name.as_str().into(), value);
     }
@@ -237,27 +236,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_of_the_contract() {
-        let topology = Topology::execute(["doc_edited.#".to_owned()]);
-        assert_eq!(topology.work[0].name, "kazoo_dynamic_cid.execute");
-        assert!(topology.work[0].durable);
-        assert_eq!(topology.rejected.name, "kazoo_dynamic_cid.rejected");
-        assert_eq!(
-            topology.reply.bindings,
-            [Binding { exchange: "configuration".into(), routing_key: "doc_edited.#".into() }]
-        );
-        let name = topology.reply.new_name("kazoo_dynamic_cid@host.example.com");
-        assert!(
-            name.starts_with("kazoo_dynamic_cid.kazoo_dynamic_cid@host.example.com."),
-            "{name}"
-        );
-    }
-
-    #[test]
     fn a_prefix_separates_everything() {
-        let topology = Topology::execute(["doc_new.#".to_owned()]).prefixed("t1-");
-        assert_eq!(topology.work[0].name, "t1-kazoo_dynamic_cid.execute");
-        assert_eq!(topology.work[0].bindings[0].exchange, "t1-kapps");
+        let topology = Topology::execute(["doc_new.#".to_owned()])
+            .with_route("kazoo_dynamic_cid@host", "0a1b")
+            .prefixed("t1-");
+        for queue in &topology.work {
+            assert!(queue.name.starts_with("t1-kazoo_dynamic_cid."), "{}", queue.name);
+            let exchanges = queue.bindings.iter().map(|binding| &binding.exchange);
+            for exchange in exchanges.chain(&queue.direct) {
+                assert!(exchange.starts_with("t1-"), "{}: {exchange}", queue.name);
+            }
+        }
+        let process = topology.process_queue.unwrap();
+        assert_eq!(process, "t1-kazoo_dynamic_cid.win.kazoo_dynamic_cid@host.0a1b");
+        let win = topology.work.iter().find(|queue| queue.name == process).unwrap();
+        for (argument, name) in [
+            ("x-dead-letter-exchange", "t1-targeted"),
+            ("x-dead-letter-routing-key", "t1-kazoo_dynamic_cid.takeover"),
+        ] {
+            let expected = (argument.to_owned(), Argument::Name(name.to_owned()));
+            assert!(win.arguments.contains(&expected), "{:?}", win.arguments);
+        }
         assert_eq!(topology.reply.bindings[0].exchange, "t1-configuration");
         assert_eq!(topology.reply.call_events, "t1-callevt");
         assert_eq!(topology.rejected.exchange, "t1-targeted");
@@ -272,5 +271,21 @@ mod tests {
         assert_ne!(one, other);
         assert!(one.starts_with("kazoo_dynamic_cid.a-b-c-d-e-f@xxx"), "{one}");
         assert!(one.len() < 255, "{}", one.len());
+    }
+
+    #[test]
+    fn arguments_keep_their_types() {
+        let arguments = [
+            ("yes", Argument::Bool(true), AMQPValue::Boolean(true)),
+            ("number", Argument::Number(-1), AMQPValue::LongLongInt(-1)),
+            ("text", Argument::Text("a".to_owned()), AMQPValue::LongString("a".into())),
+            ("name", Argument::Name("q".to_owned()), AMQPValue::LongString("q".into())),
+        ];
+        let given: Vec<_> =
+            arguments.iter().map(|(name, value, _)| ((*name).to_owned(), value.clone())).collect();
+        let table = table(&given);
+        for (name, _, value) in arguments {
+            assert_eq!(table.inner().get(name), Some(&value), "{name}");
+        }
     }
 }

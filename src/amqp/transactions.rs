@@ -1,0 +1,294 @@
+//! Messages and settled deliveries that take effect together, for many callers at once.
+//!
+//! One task per session takes whatever is waiting, sends it, and commits it in one transaction;
+//! meanwhile the next group gathers. What is committed for one caller is committed for all of its
+//! group or for none.
+//!
+//! * RabbitMQ carries out a commit in one go, in a process that finishes it even when the
+//!   connection is lost meanwhile: messages first, then acknowledgements
+//!   (`rabbit_channel:handle_method`). Only an end of the broker itself can come between.
+//! * From `tx.commit` to its answer RabbitMQ takes nothing else on the channel: anything, be it
+//!   `basic.cancel`, ends the connection. So all that is sent there waits for its turn.
+//! * The library writes messages behind everything else, whatever the channel: a `tx.commit`
+//!   handed over together with them would be written first. So it is handed over when the last
+//!   message is written.
+//! * Messages that no queue takes are returned before the answer to the commit. Without confirms
+//!   the library keeps them until asked, so those there at the answer are those of the group; the
+//!   owners are known by their timestamps.
+
+use std::{
+    collections::HashMap,
+    pin::pin,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use lapin::{
+    Channel, ErrorKind,
+    options::{BasicAckOptions, BasicNackOptions, BasicPublishOptions},
+};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::timeout,
+};
+
+use super::{
+    EndReason, LinkError, Published, Receipt, Settling, link::Inner, outgoing::Prepared,
+    reason::Step,
+};
+
+/// Requests that wait at most, those without messages aside: of these there are never more than
+/// deliveries in hand.
+const MAX_WAITING: usize = 65_536;
+/// How long the cause of a closed channel may take to be heard.
+const MAX_CAUSE: Duration = Duration::from_millis(500);
+
+/// What becomes of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is done with.
+    Done,
+    /// It goes back to its queue.
+    Back,
+}
+
+/// What is wanted together.
+pub(super) struct Request {
+    pub(super) deliveries: Vec<(Receipt, Fate)>,
+    pub(super) messages: Vec<Prepared>,
+    /// Who wants to know; dropped when the session ends before.
+    pub(super) tell: Option<oneshot::Sender<Vec<Published>>>,
+}
+
+/// The transactions of one session.
+pub(super) struct Transactions {
+    channel: Channel,
+    /// Held while something is sent on the channel and its answer is awaited.
+    turn: tokio::sync::Mutex<()>,
+    waiting: Mutex<Waiting>,
+    more: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    requests: Vec<(u64, Request)>,
+    last_id: u64,
+    closed: bool,
+}
+
+impl Transactions {
+    /// Over a channel on which transactions have been selected.
+    pub(super) fn new(channel: Channel) -> Self {
+        let (turn, waiting, more) = Default::default();
+        Self { channel, turn, waiting, more }
+    }
+
+    /// The channel. Whatever is asked on it must wait for its turn: [`alone`](Self::alone).
+    pub(super) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Makes a request of the channel between two transactions.
+    pub(super) async fn alone<T>(&self, request: impl Future<Output = T>) -> T {
+        let _turn = self.turn.lock().await;
+        request.await
+    }
+
+    /// Lets a request wait for the next transaction, behind those before it. It is then carried
+    /// out whether or not anybody waits for that. `None` when the session has ended.
+    pub(super) fn add(&self, request: Request) -> Option<u64> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return None;
+        }
+        waiting.last_id += 1;
+        let id = waiting.last_id;
+        waiting.requests.push((id, request));
+        drop(waiting);
+        self.more.notify_one();
+        Some(id)
+    }
+
+    /// How many requests wait, when that is too many for one more with messages.
+    pub(super) fn overloaded(&self) -> Option<usize> {
+        Some(self.lock().requests.len()).filter(|open| *open >= MAX_WAITING)
+    }
+
+    /// Takes a request back that still waits: nothing is published, its deliveries go back.
+    pub(super) fn withdraw(&self, id: u64) {
+        let mut waiting = self.lock();
+        if let Some((_, request)) = waiting.requests.iter_mut().find(|(of, _)| *of == id) {
+            request.messages.clear();
+            request.deliveries.iter_mut().for_each(|(_, fate)| *fate = Fate::Back);
+        }
+    }
+
+    /// Takes no more requests; those that wait can still be carried out.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.more.notify_one();
+    }
+
+    /// Drops what waits, so that whoever waits for it learns that the session has ended.
+    pub(super) fn abandon(&self) {
+        let requests = std::mem::take(&mut self.lock().requests);
+        drop(requests);
+    }
+
+    /// Returns when something waits; `false` when nothing does and nothing will.
+    async fn something(&self) -> bool {
+        loop {
+            {
+                let waiting = self.lock();
+                if !waiting.requests.is_empty() || waiting.closed {
+                    return !waiting.requests.is_empty();
+                }
+            }
+            self.more.notified().await;
+        }
+    }
+
+    fn take(&self) -> Vec<Request> {
+        let requests = std::mem::take(&mut self.lock().requests);
+        requests.into_iter().map(|(_, request)| request).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing of ours panics while holding it, and a request is pushed or taken whole.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends everything of a group and its commit, and waits for the broker's answer. Tells why
+    /// messages were returned, by owner.
+    async fn carry_out(&self, group: &mut [Request]) -> lapin::Result<HashMap<u64, String>> {
+        let mut last = None;
+        for message in group.iter_mut().flat_map(|request| request.messages.drain(..)) {
+            let mut writing = self.publish(message);
+            match writing.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(written) => written?,
+                Poll::Pending => last = Some(writing),
+            }
+        }
+        for (receipt, fate) in group.iter().flat_map(|request| &request.deliveries) {
+            if receipt.settling == Settling::Transaction {
+                fate.send(&self.channel, receipt.tag)?;
+            }
+        }
+        if let Some(last) = last {
+            last.await?;
+        }
+        self.channel.tx_commit().await?;
+        // Nothing is confirmed on this channel, so this does not wait.
+        let returned = self.channel.wait_for_confirms().await?;
+        Ok(returned
+            .into_iter()
+            .map(|message| {
+                let owner = message.delivery.properties.timestamp().unwrap_or_default();
+                (owner, format!("{} {}", message.reply_code, message.reply_text))
+            })
+            .collect())
+    }
+
+    /// Publishes a message; done when it is written. The first poll puts it into the library's
+    /// queue.
+    fn publish(&self, message: Prepared) -> BoxFuture<'_, lapin::Result<()>> {
+        Box::pin(async move {
+            let Prepared { exchange, routing_key, mandatory, body, properties, .. } = message;
+            let options = BasicPublishOptions { mandatory, immediate: false };
+            let channel = &self.channel;
+            channel.basic_publish(exchange, routing_key, options, &body, properties).await.map(drop)
+        })
+    }
+}
+
+/// Carries out transactions until the session has ended and nothing waits any more.
+pub(super) async fn run(inner: &Inner) -> EndReason {
+    let transactions = &inner.transactions;
+    while transactions.something().await {
+        inner.unblocked().await;
+        let _turn = transactions.turn.lock().await;
+        if commit(inner, transactions.take()).await.is_err() {
+            break;
+        }
+    }
+    inner.failed().await
+}
+
+/// Carries out one transaction and tells everybody. An unanswered one ends the session, except
+/// while the broker takes nothing from us.
+async fn commit(inner: &Inner, mut group: Vec<Request>) -> Result<(), LinkError> {
+    let owners: Vec<Vec<u64>> = group
+        .iter()
+        .map(|request| request.messages.iter().map(|message| message.timestamp).collect())
+        .collect();
+    let step = Step::Serve(Settling::Transaction.channel_for());
+    let outcome = {
+        let mut outcome = pin!(inner.transactions.carry_out(&mut group));
+        loop {
+            match timeout(inner.timeout, &mut outcome).await {
+                Ok(outcome) => break outcome,
+                Err(_) if inner.is_blocked() => tokio::select! {
+                    outcome = &mut outcome => break outcome,
+                    () = inner.unblocked() => {}
+                },
+                Err(_) => return Err(inner.fail(step.unanswered(&inner.broker, inner.timeout))),
+            }
+        }
+    };
+    let mut reasons = match outcome {
+        Ok(reasons) => reasons,
+        Err(error) => {
+            if let ErrorKind::InvalidChannelState(..) = error.kind() {
+                // The broker is just closing the channel; why, the session hears another way.
+                timeout(MAX_CAUSE, inner.failed()).await.ok();
+            }
+            return Err(inner.fail(step.reason(&inner.broker, &error)));
+        }
+    };
+    for (request, owners) in group.into_iter().zip(owners) {
+        for (receipt, fate) in request.deliveries {
+            if receipt.settling == Settling::Acknowledge {
+                inner.settle_alone(receipt.tag, fate)?;
+            }
+        }
+        let published = owners.iter().map(|owner| match reasons.remove(owner) {
+            Some(reason) => Published::Returned { reason },
+            None => Published::Routed,
+        });
+        if let Some(tell) = request.tell {
+            // Who has gone does not want to know.
+            tell.send(published.collect()).ok();
+        }
+    }
+    Ok(())
+}
+
+impl Fate {
+    /// Hands it to the library without waiting for it to be written.
+    pub(super) fn send(self, channel: &Channel, tag: u64) -> lapin::Result<()> {
+        match self {
+            Self::Done => send_now(channel.basic_ack(tag, BasicAckOptions { multiple: false })),
+            Self::Back => {
+                let options = BasicNackOptions { multiple: false, requeue: true };
+                send_now(channel.basic_nack(tag, options))
+            }
+        }
+    }
+}
+
+/// Hands a request to the library without waiting for it to be written: the first poll puts it
+/// into the library's queue.
+pub(super) fn send_now(request: impl Future<Output = lapin::Result<()>>) -> lapin::Result<()> {
+    match pin!(request).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Ok(()),
+    }
+}
+
+impl std::fmt::Debug for Transactions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transactions").finish_non_exhaustive()
+    }
+}
