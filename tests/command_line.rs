@@ -45,7 +45,7 @@ fn wrong_settings_end_with_64_and_are_named_together() {
         ("KAZOO_DYNAMIC_CID_AMQP_URI", "amqp://guest:s3cret@host/a/b"),
         ("RUST_LOG", "loud=very"),
     ];
-    let output = program(&["run", "--seams", "route"], &variables);
+    let output = program(&["run", "--seams", "both"], &variables);
     assert_eq!(output.status.code(), Some(64));
     assert!(output.stdout.is_empty());
     let told = text(&output.stderr);

@@ -55,6 +55,14 @@ pub struct Receipt {
     pub(super) settling: Settling,
 }
 
+#[cfg(test)]
+impl Receipt {
+    /// A receipt of no session, for bookkeeping that is tested without a broker.
+    pub(crate) fn mock(tag: u64) -> Self {
+        Self { session: 0, tag, settling: Settling::Transaction }
+    }
+}
+
 /// What deliveries of one queue have in common.
 pub(super) struct Source {
     pub(super) kind: QueueKind,

@@ -156,6 +156,11 @@ impl Call {
         self.set("Callee-ID-Number", number);
     }
 
+    /// Sets `Call-ID`: it can change while the call lasts.
+    pub fn set_call_id(&mut self, call_id: &str) {
+        self.set("Call-ID", call_id);
+    }
+
     /// Sets `Language`: that of the prompts.
     pub fn set_language(&mut self, language: &str) {
         self.set("Language", language);

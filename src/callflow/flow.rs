@@ -11,7 +11,7 @@ use crate::json::{self, Object};
 pub(super) const WILDCARD: &str = "_";
 
 /// Whether a node runs a module.
-pub(super) fn runs(node: &Object, module: &str) -> bool {
+pub fn runs(node: &Object, module: &str) -> bool {
     match node.get("module") {
         Some(Value::String(text)) => text == module,
         Some(other) => json::non_empty_text(other).as_deref() == Some(module),
@@ -25,7 +25,7 @@ pub(super) fn data(node: &Object) -> Option<&Object> {
 }
 
 /// The node under `_`. KAZOO neither runs nor stacks an empty one, so it is as none.
-pub(super) fn wildcard_child(node: &Object) -> Option<&Object> {
+pub fn wildcard_child(node: &Object) -> Option<&Object> {
     let children = json::object(node, "children")?;
     json::object(children, WILDCARD).filter(|child| !child.is_empty())
 }

@@ -30,7 +30,7 @@ pub use account_rules::{NUMBER_MANAGER, account_rules};
 pub use did::{Did, did_for};
 pub use documents::{Documents, ExclusiveDocuments};
 pub use endpoint::{EndpointRestrictions, NoEndpoint, restrictions};
-pub use flow::has_wildcard_child;
+pub use flow::{has_wildcard_child, runs, wildcard_child};
 pub use follow::{Following, following};
 pub use inline::{InlineError, Inlined, inline_with_did};
 pub use lookup::{Found, LookupError, NO_MATCH, Via, lookup, lookup_exclusive};

@@ -119,6 +119,20 @@ impl Documents for Map {
         self.check("listing_by_pattern")?;
         Ok(self.compiled("/patterns"))
     }
+
+    async fn endpoint_by_sip_username(
+        &self,
+        _account: &AccountId,
+        username: &str,
+    ) -> Result<Option<String>, Unreadable> {
+        self.check(&format!("sip_username {username}"))?;
+        let registers = |document: &Value| {
+            document["sip"]["username"] == username && document["sip"]["method"] == "password"
+        };
+        let mut rows = self.documents.iter().filter(|(_, document)| registers(document));
+        let first = rows.next().map(|(id, _)| id.clone());
+        Ok(first.filter(|_| rows.next().is_none()))
+    }
 }
 
 #[async_trait]
@@ -135,19 +149,5 @@ impl ExclusiveDocuments for Map {
     async fn exclusive_patterns(&self, _account: &AccountId) -> Result<Arc<Patterns>, Unreadable> {
         self.check("exclusive patterns")?;
         Ok(self.compiled("/kazoo_dynamic_cid/patterns"))
-    }
-
-    async fn endpoint_by_sip_username(
-        &self,
-        _account: &AccountId,
-        username: &str,
-    ) -> Result<Option<String>, Unreadable> {
-        self.check(&format!("sip_username {username}"))?;
-        let registers = |document: &Value| {
-            document["sip"]["username"] == username && document["sip"]["method"] == "password"
-        };
-        let mut rows = self.documents.iter().filter(|(_, document)| registers(document));
-        let first = rows.next().map(|(id, _)| id.clone());
-        Ok(first.filter(|_| rows.next().is_none()))
     }
 }

@@ -15,7 +15,7 @@ use crate::kapi::conf;
 use crate::operations::health::{self, Health};
 use crate::operations::inspection::Inspected;
 use crate::operations::{Metrics, http};
-use crate::settings::{Listen, Settings};
+use crate::settings::{Listen, Seams, Settings};
 use crate::worker::Worker;
 
 /// How long the connection may take to close once nothing runs any more.
@@ -36,12 +36,14 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
     };
     let directory = Directory::new(Arc::clone(&source) as _, options);
     let node = settings.node.value.clone();
-    let worker = Worker::new(node.clone(), directory.clone(), Arc::clone(&metrics));
+    let seams = settings.seams.value;
+    let worker = Worker::new(node.clone(), directory.clone(), Arc::clone(&metrics), seams);
     let worker = Arc::new(worker.inspecting(Arc::clone(&source)));
     announce(&settings);
 
     let stop = Stop::default();
     tokio::spawn(source.keep_schemas(stop.session.clone()));
+    tokio::spawn(Arc::clone(&worker).tidy_up(stop.session.clone()));
     let (state, states) = watch::channel(SessionState::default());
     let database = health::watch_database(directory, stop.session.clone());
     let health = Arc::new(Health::new(states, database));
@@ -53,8 +55,8 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
         tracing::info!(address = %bound, "answering /healthz, /readyz and /metrics");
         tokio::spawn(server);
     }
-    let mut config =
-        SessionConfig::new(brokers(&settings)?, node, Topology::execute(conf::binding_keys()));
+    let topology = topology(seams, &node);
+    let mut config = SessionConfig::new(brokers(&settings)?, node, topology);
     config.prefetch = settings.prefetch.value;
     let session = tokio::spawn(supervise(config, Arc::clone(&worker) as _, stop.clone(), state));
 
@@ -92,8 +94,26 @@ fn announce(settings: &Settings) {
         config_file = config_file.as_deref().unwrap_or("none"),
         amqp = ?settings.amqp.value,
         couchdb = %settings.couchdb.value,
-        "kazoo-dynamic-cid serves dynamic_cid nodes with remote_execution, KAZOO master and 5"
+        seams = %settings.seams.value,
+        "kazoo-dynamic-cid"
     );
+    if settings.seams.value.execute {
+        tracing::info!("seam execute: dynamic_cid nodes with remote_execution, KAZOO master and 5");
+    }
+    if settings.seams.value.route {
+        tracing::info!(
+            "seam route: calls whose callflow begins with an opted-in dynamic_cid node, KAZOO 4.3; \
+             on master and 5 calls cannot be handed back, so none are taken there"
+        );
+    }
+}
+
+/// What the seams need of the broker. The random part tells this process from those before it.
+fn topology(seams: Seams, node: &str) -> Topology {
+    let topology = Topology::new(conf::binding_keys());
+    let topology = if seams.execute { topology.with_execute() } else { topology };
+    let process = format!("{:016x}", rand::random::<u64>());
+    if seams.route { topology.with_route(node, &process) } else { topology }
 }
 
 /// The settings have checked the addresses; their order is the order of preference.

@@ -33,7 +33,7 @@ pub use departures::{
 pub use job::{Context, Job, ListRead};
 pub use list::{List, Row, Selection};
 pub use mode::Mode;
-pub use prompt::{Prompts, account_prompts};
+pub use prompt::{BAD_DESTINATION, Prompts, UNAUTHORIZED, account_prompts};
 pub use reason::Reason;
 pub use restriction::{Verdict, verdict};
 pub use step::{

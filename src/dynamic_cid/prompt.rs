@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use super::SystemConfig;
 
 /// Played where a list leads nowhere.
-pub(super) const BAD_DESTINATION: &str = "fault-can_not_be_completed_as_dialed";
+pub const BAD_DESTINATION: &str = "fault-can_not_be_completed_as_dialed";
 /// Played where no callflow may serve the destination.
 pub(super) const INVALID_EXTENSION: &str = "disa-invalid_extension";
 /// Played where the endpoint may not call the destination.
-pub(super) const UNAUTHORIZED: &str = "cf-unauthorized_call";
+pub const UNAUTHORIZED: &str = "cf-unauthorized_call";
 
 /// Media that are no prompts and are sent as they stand.
 const STREAMS: [&str; 6] =

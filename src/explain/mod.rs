@@ -15,7 +15,7 @@ use crate::dynamic_cid::{Effect, ListRead, Mode, Question, Routed};
 use crate::peer::{CallIds, EntryError, Placing, Scenario, native_scenario};
 use crate::simulation::{self, Happening, Run, Script, Stuck};
 use crate::worker::answer::{Answer, Changes};
-use crate::worker::context::{self, AccountNumbers, Gathered, Route};
+use crate::worker::context::{self, Gathered, Route, Seam};
 use crate::worker::hand_back::{self, Decision};
 
 /// A call to explain.
@@ -102,7 +102,7 @@ pub async fn explain(
         Some(request.account),
         &call,
         scenario.node.data(),
-        AccountNumbers::Read,
+        Seam::Execute,
     )
     .await;
     let (run, route) = run(directory, request, &call, &gathered).await?;

@@ -28,6 +28,9 @@ pub struct Metrics {
     violations: Counter,
     sessions: Family<Labels, Counter>,
     answer_seconds: Family<Labels, Histogram>,
+    route_requests: Family<Labels, Counter>,
+    route_answer_seconds: Histogram,
+    route_wins: Family<Labels, Counter>,
     /// Calls in flight.
     pub in_flight: Gauge<i64, AtomicI64>,
     /// Whether the worker consumes: 1 or 0.
@@ -58,6 +61,10 @@ impl Metrics {
             violations: Counter::default(),
             sessions: Family::default(),
             answer_seconds,
+            route_requests: Family::default(),
+            // 100 µs to 1.6 s: from answers out of the cache to those that come too late.
+            route_answer_seconds: Histogram::new(exponential_buckets(0.0001, 2.0, 15)),
+            route_wins: Family::default(),
             in_flight: Gauge::default(),
             consuming: Gauge::default(),
         };
@@ -101,8 +108,23 @@ impl Metrics {
         );
         registry.register(
             "answer_seconds",
-            "From the receipt of an execute to its confirmed answer",
+            "From the receipt of a call to its confirmed answer",
             self.answer_seconds.clone(),
+        );
+        registry.register(
+            "route_requests",
+            "Route requests heard, by what became of them",
+            self.route_requests.clone(),
+        );
+        registry.register(
+            "route_answer_seconds",
+            "From the receipt of a route request to its confirmed answer",
+            self.route_answer_seconds.clone(),
+        );
+        registry.register(
+            "route_wins",
+            "Calls won over the route seam, by whether they were offered for",
+            self.route_wins.clone(),
         );
         registry.register("in_flight", "Actions running now", self.in_flight.clone());
         registry.register("consuming", "Whether work is consumed now", self.consuming.clone());
@@ -118,6 +140,21 @@ impl Metrics {
     pub fn answered(&self, mode: &'static str, answer: &'static str, seconds: f64) {
         self.answers.get_or_create(&vec![("answer", answer)]).inc();
         self.answer_seconds.get_or_create(&vec![("mode", mode)]).observe(seconds);
+    }
+
+    /// A route request was heard.
+    pub fn route_request(&self, outcome: &'static str) {
+        self.route_requests.get_or_create(&vec![("outcome", outcome)]).inc();
+    }
+
+    /// A route request was answered.
+    pub fn route_answered(&self, seconds: f64) {
+        self.route_answer_seconds.observe(seconds);
+    }
+
+    /// A call was won.
+    pub fn won(&self, outcome: &'static str) {
+        self.route_wins.get_or_create(&vec![("outcome", outcome)]).inc();
     }
 
     /// An action was given up; nobody waits for its answer.

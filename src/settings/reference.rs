@@ -179,7 +179,12 @@ setting!(
     "seams",
     "seams",
     "SEAMS",
-    doc("execute", "execute", "How calls are taken over from KAZOO", None,)
+    doc(
+        "execute",
+        "execute (KAZOO master and 5), route (KAZOO 4.3), or both with a comma between",
+        "How calls are taken over from KAZOO",
+        None,
+    )
 );
 setting!(
     LISTEN,

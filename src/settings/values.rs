@@ -85,11 +85,7 @@ pub(super) fn seams(text: &str) -> Result<Seams, Refusal> {
             _ => return Err(None),
         }
     }
-    if seams.route {
-        Err(Some("the route seam, which KAZOO 4.3 needs, is not in this version; use `execute`"))
-    } else {
-        Ok(seams)
-    }
+    Ok(seams)
 }
 
 /// A whole number within bounds.
@@ -203,11 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn the_route_seam_is_understood_and_refused() {
-        assert_eq!(seams("execute"), Ok(Seams { execute: true, route: false }));
-        for text in ["route", "execute,route", "route, execute"] {
-            let reason = seams(text).unwrap_err().unwrap();
-            assert!(reason.contains("not in this version"), "{reason}");
+    fn each_seam_can_be_on_alone_or_beside_the_other() {
+        for (text, execute, route) in [
+            ("execute", true, false),
+            ("route", false, true),
+            ("execute,route", true, true),
+            ("route, execute", true, true),
+        ] {
+            assert_eq!(seams(text), Ok(Seams { execute, route }), "{text}");
         }
         for text in ["both", "execute,", "execute;route"] {
             assert_eq!(seams(text), Err(None), "{text}");

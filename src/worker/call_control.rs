@@ -15,6 +15,7 @@ pub(super) struct CallControl {
     call_id: String,
     fetch_id: Option<String>,
     control_queue: Address,
+    dialect: Dialect,
     hides_number: bool,
     hides_name: bool,
     /// `Msg-ID`s of our noops and of the commands they were sent with.
@@ -69,15 +70,27 @@ impl Loss {
 
 impl CallControl {
     /// Takes control of a call.
-    pub(super) fn new(call: &Call, call_id: String, control_queue: Address) -> Self {
+    pub(super) fn new(
+        call: &Call,
+        call_id: String,
+        control_queue: Address,
+        dialect: Dialect,
+    ) -> Self {
         Self {
             call_id,
             fetch_id: call.fetch_id(),
             control_queue,
+            dialect,
             hides_number: call.hides_number(),
             hides_name: call.hides_name(),
             noops: HashMap::new(),
         }
+    }
+
+    /// The call has changed: what it says of the caller's privacy counts from now on.
+    pub(super) fn changed(&mut self, call: &Call) {
+        self.hides_number = call.hides_number();
+        self.hides_name = call.hides_name();
     }
 
     /// The message for a command of the action.
@@ -118,7 +131,17 @@ impl CallControl {
                 insert("Callee-ID-Number", destination.number.as_str().into());
             }
         }
+        self.set_variables(identity, variables)
+    }
+
+    /// A `set` command.
+    pub(super) fn set_variables(&self, identity: &Identity, variables: Object) -> Message {
         command::set(&self.target(identity), variables)
+    }
+
+    /// The hang-up of an executor whose flow is over.
+    pub(super) fn hang_up(&self, identity: &Identity) -> Message {
+        command::hangup_of_executor(&self.target(identity), None)
     }
 
     /// A hang-up that does not wait for what is queued.
@@ -131,7 +154,7 @@ impl CallControl {
             identity,
             control_queue: &self.control_queue,
             call_id: &self.call_id,
-            dialect: Dialect::Master,
+            dialect: self.dialect,
         }
     }
 
@@ -146,7 +169,10 @@ impl CallControl {
                     EventName::ChannelDestroy => Heard::Lost(Loss::Destroyed),
                     EventName::ChannelDisconnected => Heard::Lost(Loss::Disconnected),
                     EventName::ChannelTransferee if ours => Heard::Lost(Loss::Transferred),
-                    EventName::ChannelPivot => Heard::Lost(Loss::Pivoted),
+                    // On 4.3 we are the executor; nobody else runs the flow the event brings.
+                    EventName::ChannelPivot if self.dialect == Dialect::Master => {
+                        Heard::Lost(Loss::Pivoted)
+                    }
                     EventName::ChannelReplaced | EventName::ChannelDirect if ours => {
                         match event.next_call_id() {
                             Some(id) if id != self.call_id => {
@@ -166,6 +192,11 @@ impl CallControl {
                     }
                     _ => Heard::Event(Event::Other),
                 }
+            }
+            Inbound::DialplanError(error)
+                if self.dialect == Dialect::V43 && error.hangup_of(&self.call_id).is_some() =>
+            {
+                Heard::Lost(Loss::Destroyed)
             }
             Inbound::DialplanError(error) => {
                 if error.request_application_name.as_deref() == Some("noop") {

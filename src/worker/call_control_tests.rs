@@ -9,7 +9,7 @@ const OUR_FETCH: &str = "fetch-1";
 fn control() -> CallControl {
     let call = json!({"Call-ID": "call-1", "Custom-Channel-Vars": {"Fetch-ID": OUR_FETCH}});
     let call = Call::new(call.as_object().cloned().unwrap());
-    CallControl::new(&call, "call-1".into(), Address::queue("control"))
+    CallControl::new(&call, "call-1".into(), Address::queue("control"), Dialect::Master)
 }
 
 fn inbound(category: &str, name: &str, members: Value) -> Inbound {

@@ -1,16 +1,19 @@
 //! Gathering what the action needs before it starts, and the route of a destination when it asks.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::call::Call;
+use crate::callflow::bootstrap::{self, BootstrapSettings, Bootstrapped};
 use crate::callflow::dial_plan::DialPlanError;
 use crate::callflow::{self, Did, EndpointRestrictions, Found, LookupError};
-use crate::directory::{AccountId, Directory};
+use crate::directory::{AccountId, Database, Directory, ReadError};
 use crate::dynamic_cid::{
-    BadDeparture, Context, Departures, Endpoint, Job, ListRead, OptionalGroups, RouteTarget,
-    Routed, SystemConfig,
+    BadDeparture, Context, Departures, Endpoint, Job, ListRead, OptionalGroups, Prompts,
+    RouteTarget, Routed, SystemConfig, account_prompts,
 };
 use crate::json::Object;
 use crate::numbers::{AccountRules, OnBadRule, Rules};
@@ -29,14 +32,14 @@ pub struct Gathered {
     pub bad_departures: Vec<BadDeparture>,
 }
 
-/// Whether the account's number rules are wanted. They decide the `Request-User`, which only
-/// matters to whoever writes the Call; KAZOO's static node computes it itself.
+/// Which seam asks: over the route seam we write the Call ourselves, which takes more to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccountNumbers {
-    /// Read the account document.
-    Read,
-    /// Leave them out.
-    Skip,
+pub enum Seam {
+    /// KAZOO's static node computes `Request-User` itself.
+    Execute,
+    /// The account's number rules decide `Request-User`, and KAZOO 4.3 looks for prompts of the
+    /// account's own.
+    Route,
 }
 
 /// Reads settings, number rules and the list a node needs. A read that fails leaves its default:
@@ -46,7 +49,7 @@ pub async fn gather(
     account: Option<&AccountId>,
     call: &Call,
     data: Object,
-    account_numbers: AccountNumbers,
+    seam: Seam,
 ) -> Gathered {
     let (action, command, media, privacy, rules) = tokio::join!(
         directory.config(CATEGORY),
@@ -79,9 +82,12 @@ pub async fn gather(
             Err(_) => ListRead::Failed,
         },
     };
-    let account_rules = match (account_numbers, account) {
-        (AccountNumbers::Read, Some(account)) => account_rules(directory, account).await,
-        _ => AccountRules::default(),
+    let (account_rules, prompt_overrides) = match (seam, account) {
+        (Seam::Route, Some(account)) => tokio::join!(
+            account_rules(directory, account),
+            prompt_overrides(directory, account, &config)
+        ),
+        _ => Default::default(),
     };
     let context = Context {
         config: Arc::new(config),
@@ -89,14 +95,84 @@ pub async fn gather(
         account_rules: Arc::new(account_rules),
         list,
         departures,
-        prompt_overrides: Arc::default(),
+        prompt_overrides: Arc::new(prompt_overrides),
     };
     Gathered { job, context, bad_departures }
+}
+
+/// The settings that count between a route request and the first node.
+pub async fn bootstrap_settings(directory: &Directory) -> BootstrapSettings {
+    let (callflow, command, media, privacy) = tokio::join!(
+        directory.config("callflow"),
+        directory.config("call_command"),
+        directory.config("media"),
+        directory.config("privacy"),
+    );
+    BootstrapSettings::read(|category, key| {
+        let read = match category {
+            "callflow" => &callflow,
+            "call_command" => &command,
+            "media" => &media,
+            _ => &privacy,
+        };
+        read.as_ref().ok()?.get(key)
+    })
+}
+
+/// A won call as callflow's first node gets it, or its refusal.
+pub async fn bootstrap(
+    directory: &Directory,
+    account: &AccountId,
+    call: Call,
+) -> Bootstrapped<ReadError> {
+    let (settings, rules, account_rules) = tokio::join!(
+        bootstrap_settings(directory),
+        directory.number_rules(),
+        account_rules(directory, account),
+    );
+    bootstrap::bootstrap(directory, account, call, &settings, &rules, &account_rules).await
 }
 
 /// A document that cannot be read was logged where it was read; then the system's rules hold.
 async fn account_rules(directory: &Directory, account: &AccountId) -> AccountRules {
     callflow::account_rules(directory, account).await.unwrap_or_default()
+}
+
+/// The prompts that the account has in a version of its own, as KAZOO 4.3 looks for them.
+///
+/// Source: `kz_media_util.erl` (`lookup_prompt/2`).
+async fn prompt_overrides(
+    directory: &Directory,
+    account: &AccountId,
+    config: &SystemConfig,
+) -> BTreeSet<String> {
+    let database = Database::account(account);
+    let read = account_prompts(config).into_iter().map(async |name| {
+        let found = directory.document(&database, name).await.ok().flatten();
+        found.map(|_| name.to_owned())
+    });
+    join_all(read).await.into_iter().flatten().collect()
+}
+
+/// The media of a prompt, the account's own version where it has one; in the system's language
+/// where no other is known.
+pub async fn prompt(
+    directory: &Directory,
+    account: Option<&AccountId>,
+    language: Option<&str>,
+    name: &str,
+) -> String {
+    let media = directory.config("media").await.ok();
+    let config = SystemConfig::read(|category, key| {
+        media.as_ref().filter(|_| category == "media").and_then(|media| media.get(key))
+    });
+    let overrides = match account {
+        Some(account) => prompt_overrides(directory, account, &config).await,
+        None => BTreeSet::new(),
+    };
+    let language = language.unwrap_or(&config.default_language);
+    let account_id = account.map_or("system_media", AccountId::as_str);
+    Prompts { config: &config, account_id, language, overrides: &overrides }.account(name)
 }
 
 /// A destination's route.

@@ -15,8 +15,16 @@ use super::{Shared, channel};
 use crate::amqp::{LinkError, Published};
 use crate::call::Call;
 use crate::directory::AccountId;
-use crate::dynamic_cid::{Action, Context, Effect, Event, Millis, Next, Outcome, Question};
+use crate::dynamic_cid::{
+    Action, Command, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question,
+};
+use crate::json::Object;
 use crate::kapi::{self, Inbound, Message};
+
+/// How long a caller may take to hear a last prompt before the call is hung up at once.
+const LAST_PROMPT: Duration = Duration::from_secs(60);
+/// How long after that the channel may take to end.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// What ends an action before its outcome.
 #[derive(Debug)]
@@ -46,6 +54,14 @@ pub(super) struct Decided {
     pub(super) route: Option<Route>,
 }
 
+/// Something to be sent in its turn.
+enum Held {
+    /// An effect of the action.
+    Effect(Effect),
+    /// Channel variables that the action knows nothing of.
+    Variables(Object),
+}
+
 /// A call being served.
 pub(super) struct Conversation<'a> {
     pub(super) shared: &'a Shared,
@@ -63,8 +79,10 @@ pub(super) struct Conversation<'a> {
     sender: mpsc::Sender<Arc<Inbound>>,
     events: mpsc::Receiver<Arc<Inbound>>,
     listening: bool,
-    /// Effects that were not sent yet.
-    held: Vec<Effect>,
+    /// What was not sent yet.
+    held: Vec<Held>,
+    /// The last media that was sent and has not ended, as far as we heard.
+    playing: Option<NoopId>,
 }
 
 impl<'a> Conversation<'a> {
@@ -94,6 +112,7 @@ impl<'a> Conversation<'a> {
             events,
             listening: false,
             held: Vec::new(),
+            playing: None,
         }
     }
 
@@ -109,7 +128,7 @@ impl<'a> Conversation<'a> {
         let mut route = None;
         loop {
             self.changes.note(&step.effects);
-            self.held.append(&mut step.effects);
+            self.held.extend(step.effects.drain(..).map(Held::Effect));
             let event = match step.next {
                 Next::Done(outcome) => {
                     self.shared.metrics.decided(
@@ -183,7 +202,12 @@ impl<'a> Conversation<'a> {
                 return Err(Interrupted::ControlGone);
             };
             match control.hear(&inbound) {
-                Heard::Event(event) => return Ok(event),
+                Heard::Event(event) => {
+                    if ends(self.playing, &event) {
+                        self.playing = None;
+                    }
+                    return Ok(event);
+                }
                 Heard::Nothing => {}
                 Heard::Lost(loss) => return Err(Interrupted::Lost(loss)),
                 Heard::Moved { from, to } => self.follow(from, to).await?,
@@ -203,8 +227,22 @@ impl<'a> Conversation<'a> {
         Ok(())
     }
 
+    /// Sees to it that a call ends that was told to: a prompt that never ends is cut off. Whether
+    /// it has ended.
+    pub(super) async fn see_hung_up(&mut self) -> Result<bool, Interrupted> {
+        if self.ends_within(LAST_PROMPT).await? {
+            return Ok(true);
+        }
+        tracing::warn!("the call does not end; hanging up at once");
+        if let Some(control) = &self.control {
+            let hangup = control.hang_up_now(&self.session.identity);
+            self.session.publish(&hangup, true).await?;
+        }
+        self.ends_within(FAREWELL).await
+    }
+
     /// Whether the call ends within a time.
-    pub(super) async fn ends_within(&mut self, limit: Duration) -> Result<bool, Interrupted> {
+    async fn ends_within(&mut self, limit: Duration) -> Result<bool, Interrupted> {
         let until = self.until(limit);
         loop {
             match self.next_event(Some(until)).await {
@@ -212,6 +250,30 @@ impl<'a> Conversation<'a> {
                 Ok(_) => {}
                 Err(Interrupted::Lost(_)) => return Ok(true),
                 Err(interrupted) => return Err(interrupted),
+            }
+        }
+    }
+
+    /// Waits until the media we sent last has ended, at most for a time; whether it has.
+    pub(super) async fn finish_playing(&mut self, limit: Duration) -> Result<bool, Interrupted> {
+        let until = self.until(limit);
+        while self.playing.is_some() {
+            if self.next_event(Some(until)).await? == Event::Timer {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Waits until a noop completes that is not ours, at most for a time: a sign that somebody
+    /// else controls the call.
+    pub(super) async fn others_act_within(&mut self, limit: Duration) -> Result<bool, Interrupted> {
+        let until = self.until(limit);
+        loop {
+            match self.next_event(Some(until)).await? {
+                Event::Timer => return Ok(false),
+                Event::NoopComplete(None) => return Ok(true),
+                _ => {}
             }
         }
     }
@@ -233,6 +295,23 @@ impl<'a> Conversation<'a> {
 
     // --- commands ---------------------------------------------------------------------------
 
+    /// Has something done that is not the action's.
+    pub(super) fn hold(&mut self, command: Command) {
+        self.held.push(Held::Effect(Effect::Command(command)));
+    }
+
+    /// The call as KAZOO has it before its first node, and the channel variables it tells the
+    /// switch then.
+    pub(super) fn enter(&mut self, call: Call, variables: Object) {
+        if let Some(control) = &mut self.control {
+            control.changed(&call);
+        }
+        self.call = call;
+        if !variables.is_empty() {
+            self.held.push(Held::Variables(variables));
+        }
+    }
+
     /// Sends what was held back, in its order, and waits until the broker has it all.
     pub(super) async fn send_held(&mut self, before: Before) -> Result<(), Interrupted> {
         let messages = self.take_held(before)?;
@@ -249,27 +328,36 @@ impl<'a> Conversation<'a> {
             return Ok(Vec::new());
         }
         let Some(control) = &mut self.control else {
-            let speaks = held.iter().any(|effect| matches!(effect, Effect::Command(_)));
+            let speaks = |held: &Held| matches!(held, Held::Effect(Effect::Command(_)));
+            let speaks = held.iter().any(speaks);
             return if speaks { Err(Interrupted::ControlGone) } else { Ok(Vec::new()) };
         };
+        let identity = &self.session.identity;
         let mut messages = Vec::with_capacity(held.len());
-        for effect in &held {
-            match effect {
-                Effect::Command(command) => {
-                    messages.push(control.command(&self.session.identity, command));
+        for held in held {
+            match held {
+                Held::Effect(Effect::Command(command)) => {
+                    if let Command::Play { noop, .. } = &command {
+                        self.playing = Some(*noop);
+                    }
+                    messages.push(control.command(identity, &command));
                 }
-                Effect::Change(change) if before == Before::Everything => {
-                    messages.push(control.set(&self.session.identity, change));
+                Held::Effect(Effect::Change(change)) if before == Before::Everything => {
+                    messages.push(control.set(identity, &change));
                 }
-                Effect::Change(_) | Effect::Store => {}
+                Held::Variables(variables) => {
+                    messages.push(control.set_variables(identity, variables));
+                }
+                Held::Effect(Effect::Change(_) | Effect::Store) => {}
             }
         }
         Ok(messages)
     }
 
-    /// How the call is spoken to; `None` where it cannot be.
-    pub(super) fn control(&self) -> Option<&CallControl> {
-        self.control.as_ref()
+    /// The hang-up of an executor whose flow is over.
+    pub(super) fn hang_up(&self) -> Option<Message> {
+        let control = self.control.as_ref()?;
+        Some(control.hang_up(&self.session.identity))
     }
 
     /// The one line that says why the call has the caller ID it has.
@@ -293,5 +381,40 @@ impl<'a> Conversation<'a> {
     /// Milliseconds since the conversation began: the action's clock.
     pub(super) fn now(&self) -> Millis {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(Millis::MAX)
+    }
+}
+
+/// Whether an event says that the media before a noop has ended. Of errors KAZOO does not say
+/// which noop they are about; a later noop stands behind all media before it.
+fn ends(playing: Option<NoopId>, event: &Event) -> bool {
+    match (playing, event) {
+        (Some(playing), Event::NoopComplete(Some(noop)) | Event::NoopFailed(Some(noop))) => {
+            *noop >= playing
+        }
+        (Some(_), Event::NoopFailed(None)) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_ends_with_its_noop_or_a_later_one() {
+        let noop = |id| Event::NoopComplete(Some(NoopId(id)));
+        for (playing, event, ended) in [
+            (Some(2), noop(2), true),
+            (Some(2), noop(3), true),
+            (Some(2), noop(1), false),
+            (Some(2), Event::NoopComplete(None), false),
+            (Some(2), Event::NoopFailed(Some(NoopId(2))), true),
+            (Some(2), Event::NoopFailed(Some(NoopId(1))), false),
+            (Some(2), Event::NoopFailed(None), true),
+            (Some(2), Event::Dtmf("1".to_owned()), false),
+            (None, noop(2), false),
+        ] {
+            assert_eq!(ends(playing.map(NoopId), &event), ended, "{playing:?} {event:?}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Jobs: from a message to its acknowledged answer.
 //!
 //! [`Worker`] is the handler of the AMQP session. It decodes each delivery, gives calls' events to
-//! the jobs that wait for them and document notices to the directory, and runs one task per
-//! execute. A delivery is acknowledged only when its answer is confirmed, or when it is known that
+//! the jobs that wait for them and document notices to the directory, and runs one task per piece
+//! of work. A delivery is acknowledged only when its answer is confirmed, or when it is known that
 //! none is owed; when a session ends, its jobs end with it and the broker hands them out again.
 
 pub mod answer;
@@ -12,31 +12,35 @@ pub mod context;
 mod conversation;
 mod documents;
 mod execute;
+mod farewell;
 pub mod hand_back;
 mod reports;
+mod route;
 mod session;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures_util::FutureExt;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::amqp::{Delivery, EndReason, Handler, Link, Receipt};
+use crate::amqp::{Delivery, EndReason, Handler, Link};
 use crate::directory::{Database, Directory};
-use crate::kapi::inbound::{Delivered, DocumentChange, Execute, RejectReason, Waiting};
-use crate::kapi::result::Executor;
-use crate::kapi::{self, ActionResult, Inbound, Rejection};
+use crate::kapi::inbound::{Delivered, DocumentChange, Execute, RejectReason};
+use crate::kapi::{self, Inbound, Rejection};
 use crate::operations::Metrics;
 use crate::operations::inspection::Inspected;
-use execute::Served;
+use crate::settings::Seams;
 use reports::Reports;
+use route::{Came, RouteSeam};
 use session::Session;
 
-/// An execute older than this may belong to a call that has ended meanwhile.
+/// Work older than this may belong to a call that has ended meanwhile.
 const FRESH: Duration = Duration::from_secs(2);
+/// How often the worker looks for what is over.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// What every job uses.
 pub struct Shared {
@@ -56,18 +60,19 @@ pub struct Worker {
     inspected: Option<Arc<Inspected>>,
     tasks: TaskTracker,
     session: Mutex<Option<Arc<Session>>>,
+    /// `None` where the route seam is off.
+    route: Option<Arc<RouteSeam>>,
 }
 
 impl Worker {
     /// A worker that reads from a directory.
-    pub fn new(node: String, directory: Directory, metrics: Arc<Metrics>) -> Self {
-        let shared = Shared { directory, metrics, reports: Reports::default(), node };
-        Self {
-            shared: Arc::new(shared),
-            inspected: None,
-            tasks: TaskTracker::new(),
-            session: Mutex::default(),
-        }
+    pub fn new(node: String, directory: Directory, metrics: Arc<Metrics>, seams: Seams) -> Self {
+        let shared = Arc::new(Shared { directory, metrics, reports: Reports::default(), node });
+        let tasks = TaskTracker::new();
+        let route = seams
+            .route
+            .then(|| Arc::new(RouteSeam::new(Arc::clone(&shared), tasks.clone(), seams.execute)));
+        Self { shared, inspected: None, tasks, session: Mutex::default(), route }
     }
 
     /// The same worker, which says when the cluster's schemas change.
@@ -78,9 +83,26 @@ impl Worker {
 
     /// Waits until no job runs any more, at most for `grace`; the number of those that still do.
     pub async fn drain(&self, grace: Duration) -> usize {
+        if let (Some(route), Some(session)) = (&self.route, self.current()) {
+            route.release(&session);
+        }
         self.tasks.close();
         let _ = tokio::time::timeout(grace, self.tasks.wait()).await;
         self.tasks.len()
+    }
+
+    /// Lets go of what is over, until stopped.
+    pub async fn tidy_up(self: Arc<Self>, stop: CancellationToken) {
+        let Some(route) = &self.route else {
+            return;
+        };
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(SWEEP) => {}
+            }
+            route.expire(self.current().as_deref());
+        }
     }
 
     /// Empties the caches, as SIGHUP asks for.
@@ -104,9 +126,31 @@ impl Worker {
     fn start(&self, session: Arc<Session>, execute: Execute, delivery: Delivery) {
         let shared = Arc::clone(&self.shared);
         let span = tracing::info_span!("call", call_id = %execute.call_id);
-        let doubtful = delivery.redelivered || is_old(delivery.timestamp);
-        let job = run(shared, session, execute, doubtful, delivery.receipt);
+        let doubtful = is_doubtful(&delivery);
+        let job = execute::run(shared, session, execute, doubtful, delivery.receipt);
         self.spawn(job.instrument(span));
+    }
+
+    /// Work of the route seam.
+    fn route(&self, session: Arc<Session>, inbound: Inbound, mut delivery: Delivery) {
+        let doubtful = is_doubtful(&delivery);
+        let Some((route, receipt)) = self.route.as_ref().zip(delivery.receipt.take()) else {
+            let rejection = unexpected(&inbound);
+            return self.reject(session, delivery, rejection);
+        };
+        let came = Came { at: Instant::now(), receipt, doubtful, age: age(delivery.timestamp) };
+        match inbound {
+            Inbound::RouteReq(request) => route.request(session, request, came),
+            Inbound::RouteWin(win) => route.win(session, win, came.receipt),
+            Inbound::Offer(offer) => route.offer(&session, *offer, came.receipt),
+            Inbound::Job(job) => route.job(session, *job, came),
+            Inbound::Unworkable(message) => route.unworkable(session, *message, came),
+            other => {
+                let rejection = unexpected(&other);
+                delivery.receipt = Some(came.receipt);
+                self.reject(session, delivery, rejection);
+            }
+        }
     }
 
     /// Keeps what cannot be understood, and lets KAZOO go on where it can be told.
@@ -124,7 +168,7 @@ impl Worker {
                 "a message cannot be understood; it is kept on the rejected queue"
             );
             if let Some(waiting) = &rejection.waiting {
-                release(&shared, &session, waiting).await;
+                execute::release(&shared, &session, waiting).await;
             }
             if let Err(error) = session.link.reject(delivery, reason, &rejection.detail).await {
                 tracing::warn!(%error, "the rejected message could not be kept; it comes again");
@@ -156,10 +200,15 @@ impl Worker {
             Inbound::DialplanError(error) => (error.call_id.as_ref(), None),
             Inbound::UsurpControl(usurp) => (Some(&usurp.call_id), None),
             Inbound::ChannelStatus(status) => (Some(&status.call_id), None),
+            Inbound::NodeAdvertisement(node) => {
+                if let Some(route) = &self.route {
+                    route.node(node);
+                }
+                return;
+            }
             Inbound::Execute(_)
             | Inbound::RouteReq(_)
             | Inbound::RouteWin(_)
-            | Inbound::NodeAdvertisement(_)
             | Inbound::Offer(_)
             | Inbound::Job(_)
             | Inbound::Unworkable(_)
@@ -192,10 +241,7 @@ impl Handler for Worker {
         };
         match decode(&delivery) {
             Ok(Inbound::Execute(execute)) => self.start(session, execute, delivery),
-            Ok(other) => {
-                let rejection = unexpected(&other);
-                self.reject(session, delivery, rejection);
-            }
+            Ok(inbound) => self.route(session, inbound, delivery),
             Err(rejection) => self.reject(session, delivery, rejection),
         }
     }
@@ -213,6 +259,9 @@ impl Handler for Worker {
     fn disconnected(&self, reason: &EndReason) {
         self.shared.metrics.consuming.set(0);
         self.shared.metrics.session_ended(cause(reason));
+        if let Some(route) = &self.route {
+            route.session_ended();
+        }
         if let Some(session) = self.replace(None) {
             session.ended.cancel();
         }
@@ -249,7 +298,7 @@ fn decode(delivery: &Delivery) -> Result<Inbound, Rejection> {
 fn unexpected(inbound: &Inbound) -> Rejection {
     Rejection {
         reason: RejectReason::BadValue,
-        detail: format!("not an action.execute but {}", kind(inbound)),
+        detail: format!("{} has no business on a queue of work", kind(inbound)),
         waiting: None,
     }
 }
@@ -274,76 +323,19 @@ fn kind(inbound: &Inbound) -> String {
     }
 }
 
-/// Serves one execute and acknowledges it.
-async fn run(
-    shared: Arc<Shared>,
-    session: Arc<Session>,
-    execute: Execute,
-    doubtful: bool,
-    receipt: Option<Receipt>,
-) {
-    let waiting = Waiting {
-        server_id: execute.server_id.clone(),
-        msg_id: execute.msg_id.clone(),
-        call_id: execute.call_id.clone(),
-    };
-    if !session.begin(&waiting.msg_id) {
-        tracing::warn!(msg_id = waiting.msg_id, "the same execute came twice; it is served once");
-        acknowledge(&session, receipt);
-        return;
-    }
-    shared.metrics.in_flight.inc();
-    // A panic would be a defect of ours; the caller must not wait for ever because of it.
-    let serving = AssertUnwindSafe(execute::serve(&shared, &session, execute, doubtful));
-    let served = tokio::select! {
-        biased;
-        () = session.ended.cancelled() => None,
-        served = serving.catch_unwind() => Some(served),
-    };
-    match served {
-        None => tracing::warn!("the session ended; the broker will hand the call out again"),
-        Some(Ok(Ok(Served::Answered))) => acknowledge(&session, receipt),
-        Some(Ok(Ok(Served::NoAnswerOwed(cause)))) => {
-            shared.metrics.abandoned(cause);
-            acknowledge(&session, receipt);
-        }
-        // Not acknowledged: the session is torn down and the broker hands the call out again.
-        Some(Ok(Err(error))) => tracing::warn!(%error, "the call could not be answered"),
-        Some(Err(_)) => {
-            tracing::error!("serving the call panicked; its flow goes on unchanged");
-            shared.metrics.abandoned("panicked");
-            release(&shared, &session, &waiting).await;
-            acknowledge(&session, receipt);
-        }
-    }
-    shared.metrics.in_flight.dec();
-    session.finish(&waiting.msg_id);
+/// Whether a message's call may have ended meanwhile: it was handed out before, or is old.
+fn is_doubtful(delivery: &Delivery) -> bool {
+    delivery.redelivered || age(delivery.timestamp).is_some_and(|age| age > FRESH)
 }
 
-fn acknowledge(session: &Session, receipt: Option<Receipt>) {
-    let acknowledged = receipt.map_or(Ok(()), |receipt| session.link.ack(receipt));
-    if let Err(error) = acknowledged {
-        tracing::warn!(%error, "an answered call could not be acknowledged; it comes again");
-    }
+/// How long ago a message was published, where its timestamp says that.
+fn age(timestamp: Option<u64>) -> Option<Duration> {
+    let published = timestamp.and_then(kapi::message::published_at)?;
+    Some(Duration::from_micros(unix_micros().saturating_sub(published)))
 }
 
-/// Lets the flow go on that waits for an execute we cannot read.
-async fn release(shared: &Shared, session: &Session, waiting: &Waiting) {
-    let executor = Executor {
-        server_id: &waiting.server_id,
-        msg_id: &waiting.msg_id,
-        call_id: &waiting.call_id,
-    };
-    let result = kapi::result::result(&session.identity, executor, &ActionResult::Continue);
-    match session.publish(&result, true).await {
-        Ok(_) => shared.metrics.answered("unknown", "continue_rejected", 0.0),
-        Err(error) => tracing::warn!(%error, "KAZOO could not be told to go on"),
-    }
-}
-
-/// Whether a message was published long enough ago for its call to have ended.
-fn is_old(timestamp: Option<u64>) -> bool {
-    let published = timestamp.and_then(kapi::message::published_at);
+/// Microseconds since the Unix epoch.
+fn unix_micros() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    published.is_some_and(|at| now.saturating_sub(Duration::from_micros(at)) > FRESH)
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }

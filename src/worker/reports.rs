@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use crate::callflow::Following;
+use crate::callflow::bootstrap::Remark;
 use crate::directory::ReadError;
 use crate::dynamic_cid::{BadDeparture, SystemConfig};
 
@@ -40,6 +41,15 @@ impl Reports {
                     problem = %error,
                     "a setting cannot be used; KAZOO's default holds"
                 );
+            }
+        }
+    }
+
+    /// What KAZOO 4.3 would have died of before a call's first node.
+    pub(super) fn remarks(&self, remarks: &[Remark<ReadError>]) {
+        for remark in remarks {
+            if self.is_new(format!("remark {remark}")) {
+                tracing::warn!(problem = %remark, "a document of the caller cannot be used as it is");
             }
         }
     }

@@ -6,11 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::amqp::{Link, LinkError, Outgoing, Published};
+use crate::amqp::{Link, LinkError, Outgoing, Published, Receipt};
 use crate::kapi::{Identity, Inbound, Message};
 
 /// Events a job may leave unheard; a caller cannot press keys faster than they are handled.
 const MAILBOX: usize = 256;
+
+/// Where the broker keeps a message that nobody has taken yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// In memory, as KAZOO has all of its messages kept.
+    InMemory,
+    /// On disk, as well: it survives a restart of the broker.
+    OnDisk,
+}
 
 /// A session with the broker.
 pub(super) struct Session {
@@ -57,6 +66,21 @@ impl Session {
         let published = self.link.publish_in_order(commands).await?;
         let returned = published.into_iter().find(|one| *one != Published::Routed);
         Ok(returned.unwrap_or(Published::Routed))
+    }
+
+    /// Publishes messages in their order and acknowledges what they come from: all of it takes
+    /// effect together, or nothing does and the broker hands out again what it came from.
+    pub(super) async fn settle(
+        &self,
+        receipts: impl IntoIterator<Item = Receipt>,
+        messages: impl IntoIterator<Item = &Message>,
+        kept: Kept,
+    ) -> Result<Vec<Published>, LinkError> {
+        let messages = messages.into_iter().map(|message| Outgoing {
+            persistent: kept == Kept::OnDisk,
+            ..outgoing(message, true)
+        });
+        self.link.settle(receipts.into_iter().collect(), messages).await
     }
 
     /// Takes note of an execute; `false` where the same one is being served already.

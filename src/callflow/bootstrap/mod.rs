@@ -42,7 +42,7 @@ pub use presence::presence_id;
 pub use refusal::Refusal;
 pub use remark::Remark;
 pub use settings::BootstrapSettings;
-pub use transfer::{allow_no_match, transferred};
+pub use transfer::{allow_no_match, is_transferred, transferred};
 
 use self::scene::Scene;
 use super::{AccountId, Documents};

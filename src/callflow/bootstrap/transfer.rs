@@ -33,6 +33,12 @@ pub async fn transferred<D: Documents>(
     Ok(())
 }
 
+/// Whether somebody transferred the call; KAZOO runs no preflow then.
+pub fn is_transferred(call: &Call) -> bool {
+    let variables = call.channel_variables();
+    variables.is_some_and(|variables| BY.iter().any(|key| variables.get(*key).is_some()))
+}
+
 /// Whether a callflow that takes `no_match` may have the call: one that an endpoint of the account
 /// made or transferred, or that comes from a context which may.
 pub async fn allow_no_match<D: Documents>(

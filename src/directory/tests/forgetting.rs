@@ -92,11 +92,11 @@ async fn a_change_of_a_callflow_changes_what_only_we_answer_to() {
 
 #[tokio::test]
 async fn a_sip_username_is_forgotten_with_what_may_have_it() {
+    type Forget = fn(&Directory);
     let documents = |id: &str| {
         json!({ account_db().encoded(): [{ "_id": id, "pvt_type": "device",
         "sip": { "username": "u", "method": "password" } }] })
     };
-    type Forget = fn(&Directory);
     let forgets: [(Forget, bool); 7] = [
         (|directory| directory.forget(&account_db(), Some("device"), "new"), true),
         (|directory| directory.forget(&account_db(), Some("user"), "x"), true),
@@ -137,7 +137,6 @@ async fn a_database_or_everything_can_be_forgotten() {
 
 #[tokio::test]
 async fn a_read_that_began_before_puts_nothing_old_back() {
-    type Forget = fn(&Directory);
     let forgets: [Forget; 3] = [
         |directory| {
             directory.forget(&account_db(), None, "dev");

@@ -1,29 +1,23 @@
 //! The execute seam: from one `action.execute` to its answer.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
-use super::Shared;
-use super::answer::{Answer, Before};
-use super::call_control::CallControl;
-use super::channel;
-use super::context::{self, AccountNumbers, Gathered};
-use super::conversation::{Conversation, Decided, Interrupted};
-use super::hand_back::{self, Decision};
-use super::session::Session;
 use crate::amqp::{LinkError, Published};
 use crate::call::Call;
 use crate::dynamic_cid::Mode;
 use crate::json::Object;
+use crate::kapi::command::Dialect;
 use crate::kapi::inbound::Execute;
 use crate::kapi::result::Executor;
 use crate::kapi::{self, ActionResult, Address};
-
-/// How long a refused caller may take to hear why before the call is hung up at once.
-pub(super) const REFUSAL: Duration = Duration::from_secs(60);
-/// How long after that the channel may take to end.
-pub(super) const FAREWELL: Duration = Duration::from_secs(5);
+use crate::worker::Shared;
+use crate::worker::answer::{Answer, Before};
+use crate::worker::call_control::CallControl;
+use crate::worker::channel;
+use crate::worker::context::{self, Gathered, Seam};
+use crate::worker::conversation::{Conversation, Decided, Interrupted};
+use crate::worker::hand_back::{self, Decision};
+use crate::worker::session::Session;
 
 /// How serving an execute ended, when it was not cut short by the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +55,9 @@ impl<'a> Execution<'a> {
         let Execute { call_id, msg_id, server_id, call, data, .. } = execute;
         let call = Call::new(call);
         let control = match control_queue {
-            Ok(Some(queue)) => Some(CallControl::new(&call, call_id.clone(), queue)),
+            Ok(Some(queue)) => {
+                Some(CallControl::new(&call, call_id.clone(), queue, Dialect::Master))
+            }
             Ok(None) => None,
             Err(error) => {
                 tracing::warn!(%error, "the call's Control-Queue cannot be used");
@@ -93,7 +89,7 @@ impl<'a> Execution<'a> {
             conversation.account.as_ref(),
             &conversation.call,
             self.data.clone(),
-            AccountNumbers::Skip,
+            Seam::Execute,
         )
         .await;
         shared.reports.departures(&gathered.bad_departures);
@@ -156,15 +152,7 @@ impl<'a> Execution<'a> {
         let conversation = &mut self.conversation;
         conversation.hear_the_call().await?;
         conversation.send_held(Before::Everything).await?;
-        if conversation.ends_within(REFUSAL).await? {
-            return Ok(Served::NoAnswerOwed("refused"));
-        }
-        tracing::warn!("the refused call does not end; hanging up at once");
-        if let Some(control) = conversation.control() {
-            let hangup = control.hang_up_now(&conversation.session.identity);
-            conversation.session.publish(&hangup, true).await?;
-        }
-        let ended = conversation.ends_within(FAREWELL).await?;
+        let ended = conversation.see_hung_up().await?;
         Ok(Served::NoAnswerOwed(if ended { "refused" } else { "refused_still_up" }))
     }
 
