@@ -134,9 +134,11 @@ impl Worker {
     /// Work of the route seam.
     fn route(&self, session: Arc<Session>, inbound: Inbound, mut delivery: Delivery) {
         let doubtful = is_doubtful(&delivery);
-        let Some((route, receipt)) = self.route.as_ref().zip(delivery.receipt.take()) else {
-            let rejection = unexpected(&inbound);
-            return self.reject(session, delivery, rejection);
+        let Some(route) = &self.route else {
+            return self.reject(session, delivery, unexpected(&inbound));
+        };
+        let Some(receipt) = delivery.receipt.take() else {
+            return self.reject(session, delivery, unexpected(&inbound));
         };
         let came = Came { at: Instant::now(), receipt, doubtful, age: age(delivery.timestamp) };
         match inbound {

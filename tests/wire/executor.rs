@@ -64,6 +64,20 @@ impl<'a> Executor<'a> {
         }
     }
 
+    /// A call that callflow of 4.3 takes back. A number in its key-value store is that of the
+    /// action; calls from outside keep their own.
+    pub(crate) fn resumed(account: &'a Account, call: Object) -> Self {
+        let mut executor = Self::new(account, call);
+        let number = executor.call.kvs("dynamic_cid").and_then(json::to_text);
+        executor.dynamic_cid = number.map(|number| (number, None));
+        executor
+    }
+
+    /// Runs a flow.
+    pub(crate) fn run(&mut self, flow: &Object) -> Pause {
+        self.launch(flow.clone())
+    }
+
     /// Runs the flow of a callflow document.
     pub(crate) fn start(&mut self, id: &str) -> Pause {
         let flow = self.flow_of(id).unwrap_or_default();
@@ -106,7 +120,7 @@ impl<'a> Executor<'a> {
         match module.as_str() {
             "dynamic_cid" if remote => Pause::Remote(self.node.clone()),
             "dynamic_cid" => self.dynamic_cid(data),
-            "probe" => {
+            "probe" | "pivot" => {
                 self.seen.push(Seen::of(self.call.as_object()));
                 self.go_on("_")
             }

@@ -19,7 +19,7 @@ use crate::account::Account;
 use crate::couch::Couch;
 use crate::kazoo::Kazoo;
 use crate::servers::Servers;
-use crate::transcript::{self, Transcript};
+use crate::transcript::{Recordings, Transcript};
 
 /// How long anything may take that should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -53,6 +53,8 @@ pub(crate) struct World {
     pub(crate) transcripts: Vec<Transcript>,
     /// The account of the transcripts.
     pub(crate) account: Account,
+    /// The same of KAZOO 4.3.
+    pub(crate) kazoo_4_3: Recordings,
     tally: Mutex<BTreeMap<&'static str, usize>>,
 }
 
@@ -60,8 +62,10 @@ impl World {
     pub(crate) async fn new() -> Result<Self> {
         let servers = Servers::up().await?;
         let couch = Couch::new(&servers.couchdb)?;
-        let (transcripts, account) = (transcript::all()?, transcript::account()?);
-        let world = Self { servers, couch, transcripts, account, tally: Mutex::default() };
+        let Recordings { transcripts, account } = Recordings::read("transcripts")?;
+        let kazoo_4_3 = Recordings::read("transcripts-4.3")?;
+        let tally = Mutex::default();
+        let world = Self { servers, couch, transcripts, account, kazoo_4_3, tally };
         world.couch.create("system_schemas").await?;
         world.load(&world.account).await?;
         for (design, document) in designs()? {

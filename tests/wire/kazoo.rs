@@ -22,6 +22,13 @@ pub(crate) const WORK: &str = "kazoo_dynamic_cid.execute";
 /// Where messages are kept that nobody understands.
 pub(crate) const REJECTED: &str = "kazoo_dynamic_cid.rejected";
 
+/// Where calls of KAZOO 4.3 wait for a worker.
+pub(crate) const JOBS: &str = "kazoo_dynamic_cid.jobs";
+/// Where wins go whose worker does not take them.
+pub(crate) const TAKEOVER: &str = "kazoo_dynamic_cid.takeover";
+/// Where route requests come in.
+pub(crate) const ROUTE: &str = "kazoo_dynamic_cid.route";
+
 /// From the year 0 to 1970.
 const GREGORIAN_EPOCH_MICROS: u64 = 62_167_219_200_000_000;
 
@@ -113,7 +120,7 @@ impl Kazoo {
 
     /// What earlier tests may have left behind.
     pub(crate) async fn forget_old_work(&self) -> Result<()> {
-        for queue in [WORK, REJECTED] {
+        for queue in [WORK, REJECTED, JOBS, TAKEOVER, ROUTE] {
             let options = QueueDeleteOptions::default();
             self.channel.queue_delete(queue.into(), options).await?;
         }

@@ -269,7 +269,7 @@ impl Line {
 }
 
 /// The id of the noop that says that a command is done.
-fn noop_id(command: &Value) -> String {
+pub(crate) fn noop_id(command: &Value) -> String {
     let inside = command["Commands"].as_array().into_iter().flatten();
     let noop = std::iter::once(command)
         .chain(inside)

@@ -29,6 +29,7 @@ mod model;
 mod moves;
 mod relay;
 mod remote;
+mod route;
 mod scenarios;
 mod scene;
 mod service;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         ("service", service::TESTS),
         ("bad_input", bad_input::TESTS),
         ("faults", faults::TESTS),
+        ("route", route::scenarios::TESTS),
         ("figures", figures::TESTS),
     ];
     match runtime.block_on(harness::run(&modules)) {

@@ -9,7 +9,7 @@ use crate::account::Account;
 use crate::events::Cue;
 use crate::executor::{Executor, Pause};
 use crate::harness::World;
-use crate::kazoo::{Kazoo, WORK};
+use crate::kazoo::{JOBS, Kazoo, WORK};
 use crate::line::{Control, Line, Served, Until};
 use crate::replay::{self, Course, Play};
 use crate::transcript;
@@ -107,8 +107,13 @@ impl<'a> Scene<'a> {
         ensure!(status.success(), "the worker ended with {status}:\n{log}");
         // What a connection leaves unacknowledged comes back into the queue soon, not at once.
         tokio::time::sleep(REQUEUE).await;
-        let left = self.kazoo.waiting(WORK).await.context("the work queue is gone")?;
-        ensure!(left == 0, "{left} calls were not acknowledged; the worker said:\n{log}");
+        let mut found = 0;
+        for queue in [WORK, JOBS] {
+            let Some(left) = self.kazoo.waiting(queue).await else { continue };
+            ensure!(left == 0, "{queue} holds {left} calls; the worker said:\n{log}");
+            found += 1;
+        }
+        ensure!(found > 0, "the work queues are gone");
         self.kazoo.close().await;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Calls recorded on a living KAZOO.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -46,8 +46,24 @@ pub(crate) struct Offnet {
     pub(crate) caller_number: String,
 }
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/transcripts")
+/// What was recorded on one line of KAZOO.
+pub(crate) struct Recordings {
+    pub(crate) transcripts: Vec<Transcript>,
+    /// The account of the calls.
+    pub(crate) account: Account,
+}
+
+impl Recordings {
+    /// Reads a folder of `tests/fixtures`.
+    pub(crate) fn read(folder: &str) -> Result<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
+        Ok(Self { transcripts: all(&folder)?, account: account(&folder)? })
+    }
+
+    pub(crate) fn transcript(&self, name: &str) -> Result<&Transcript> {
+        let found = self.transcripts.iter().find(|transcript| transcript.name == name);
+        found.with_context(|| format!("there is no transcript {name}"))
+    }
 }
 
 fn read(path: &PathBuf) -> Result<Value> {
@@ -56,9 +72,9 @@ fn read(path: &PathBuf) -> Result<Value> {
 }
 
 /// Every recorded call, by name.
-pub(crate) fn all() -> Result<Vec<Transcript>> {
+fn all(folder: &Path) -> Result<Vec<Transcript>> {
     let mut transcripts = Vec::new();
-    for entry in std::fs::read_dir(folder())? {
+    for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         if file.ends_with(".json") && !file.starts_with("documents.") {
@@ -69,10 +85,9 @@ pub(crate) fn all() -> Result<Vec<Transcript>> {
     Ok(transcripts)
 }
 
-/// The account of the calls.
-pub(crate) fn account() -> Result<Account> {
+fn account(folder: &Path) -> Result<Account> {
     let documents = |name: &str| -> Result<Vec<Value>> {
-        Ok(read(&folder().join(name))?.as_array().cloned().unwrap_or_default())
+        Ok(read(&folder.join(name))?.as_array().cloned().unwrap_or_default())
     };
     Ok(Account {
         documents: documents("documents.account.json")?,
@@ -131,7 +146,18 @@ impl Transcript {
 
     /// What the nodes after the action saw.
     pub(crate) fn probes(&self) -> Vec<Seen> {
-        self.executes("probe").into_iter().map(Seen::of).collect()
+        self.probed().into_iter().map(Seen::of).collect()
+    }
+
+    /// The calls the nodes after the action saw: remote ones, or `pivot` nodes on 4.3.
+    pub(crate) fn probed(&self) -> Vec<&Object> {
+        let asked = self.kazoos("pivot_req").filter_map(|request| request["Call"].as_object());
+        self.executes("probe").into_iter().chain(asked).collect()
+    }
+
+    /// What callflow answered the switch, where it did.
+    pub(crate) fn route_response(&self) -> Option<&Object> {
+        self.first("route_resp")
     }
 
     /// What was sent to the carrier.

@@ -33,8 +33,26 @@ impl Worker {
         Ok(worker)
     }
 
+    /// Starts a worker that serves calls of KAZOO 4.3.
+    pub(crate) async fn start_for_routes(world: &World) -> Result<Self> {
+        let servers = &world.servers;
+        let worker = Self::launch_with(&servers.amqp, &servers.couchdb, DETAILED, ROUTE)?;
+        worker.ready(PATIENCE).await?;
+        Ok(worker)
+    }
+
     /// Starts a worker; whether it serves is not known yet.
     pub(crate) fn launch(amqp: &str, couchdb: &str, log: &str) -> Result<Self> {
+        Self::launch_with(amqp, couchdb, log, &[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn launch_with(
+        amqp: &str,
+        couchdb: &str,
+        log: &str,
+        arguments: &[&str],
+    ) -> Result<Self> {
         // Free when asked, and asked for again at once.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let mut command = Command::new(binary());
@@ -46,6 +64,7 @@ impl Worker {
             .args(["run", "--amqp-uri", amqp, "--couchdb-uri", couchdb])
             .args(["--config", "/dev/null", "--listen", &address, "--log-format", "json"])
             .args(["--node", "wire@test.example.com"])
+            .args(arguments)
             .env("RUST_LOG", log)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -190,6 +209,9 @@ pub(crate) fn binary() -> OsString {
     let built = env!("CARGO_BIN_EXE_kazoo-dynamic-cid");
     std::env::var_os("KAZOO_TEST_WORKER").unwrap_or_else(|| built.into())
 }
+
+/// The arguments of a worker for KAZOO 4.3.
+pub(crate) const ROUTE: &[&str] = &["--seams", "route"];
 
 /// What a failed test may need to know.
 pub(crate) const DETAILED: &str = "info,kazoo_dynamic_cid=debug";

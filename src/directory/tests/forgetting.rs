@@ -29,6 +29,8 @@ fn pattern(patterns: &crate::callflow::Patterns) -> u64 {
     u64::from(matches.is_some()) + 1
 }
 
+type Forget = fn(&Directory);
+
 #[tokio::test]
 async fn a_notice_makes_forgotten_what_its_document_changes() {
     let account_db = &account_db();
@@ -61,7 +63,6 @@ async fn a_notice_makes_forgotten_what_its_document_changes() {
 
 #[tokio::test]
 async fn a_change_of_a_callflow_changes_what_only_we_answer_to() {
-    type Forget = fn(&Directory);
     let documents = |own: Value| {
         json!({ account_db().encoded(): [
             { "_id": "flow", "pvt_type": "callflow", "kazoo_dynamic_cid": own },
@@ -92,7 +93,6 @@ async fn a_change_of_a_callflow_changes_what_only_we_answer_to() {
 
 #[tokio::test]
 async fn a_sip_username_is_forgotten_with_what_may_have_it() {
-    type Forget = fn(&Directory);
     let documents = |id: &str| {
         json!({ account_db().encoded(): [{ "_id": id, "pvt_type": "device",
         "sip": { "username": "u", "method": "password" } }] })

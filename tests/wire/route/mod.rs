@@ -1,0 +1,5 @@
+//! Calls of KAZOO 4.3: the worker answers route requests and hands won calls back.
+
+pub(crate) mod replay;
+pub(crate) mod scenarios;
+pub(crate) mod switchboard;
