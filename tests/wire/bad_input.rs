@@ -23,22 +23,27 @@ tests![
 ];
 
 /// What is wrong with a message.
-struct Bad {
-    what: &'static str,
-    body: Vec<u8>,
+pub(crate) struct Bad {
+    pub(crate) what: &'static str,
+    pub(crate) body: Vec<u8>,
     content_type: Option<&'static str>,
     reason: &'static str,
     /// Whether it says whom to answer.
     answerable: bool,
 }
 
-fn bad(what: &'static str, body: impl Into<Vec<u8>>, reason: &'static str) -> Bad {
+pub(crate) fn bad(what: &'static str, body: impl Into<Vec<u8>>, reason: &'static str) -> Bad {
     let content_type = Some("application/json");
     Bad { what, body: body.into(), content_type, reason, answerable: false }
 }
 
 /// A good message with one member removed or replaced.
-fn changed(good: &Value, what: &'static str, member: &str, to: Option<Value>) -> Vec<u8> {
+pub(crate) fn changed(
+    good: &Value,
+    what: &'static str,
+    member: &str,
+    to: Option<Value>,
+) -> Vec<u8> {
     let mut body = good.clone();
     if let Some(members) = body.as_object_mut() {
         members.remove(member).with_context(|| what).ok();
@@ -48,7 +53,7 @@ fn changed(good: &Value, what: &'static str, member: &str, to: Option<Value>) ->
 }
 
 /// What is wrong whatever the type of the message.
-fn junk(good: &Value) -> Vec<Bad> {
+pub(crate) fn junk(good: &Value) -> Vec<Bad> {
     let nested = |depth: usize| {
         let open = "{\"a\":".repeat(depth) + "1" + &"}".repeat(depth);
         good.to_string().replacen('{', &format!("{{\"Deep\":{open},"), 1)
@@ -104,12 +109,17 @@ fn bad_work(good: &Value) -> Vec<Bad> {
     ]
 }
 
+impl Bad {
+    pub(crate) fn properties(&self) -> BasicProperties {
+        match self.content_type {
+            Some(content_type) => kazoo::properties().with_content_type(content_type.into()),
+            None => BasicProperties::default(),
+        }
+    }
+}
+
 async fn send(scene: &Scene<'_>, bad: &Bad, to: Option<&str>) -> Result<()> {
-    let mut properties: BasicProperties = kazoo::properties();
-    properties = match bad.content_type {
-        Some(content_type) => properties.with_content_type(content_type.into()),
-        None => BasicProperties::default(),
-    };
+    let properties = bad.properties();
     match to {
         None => kazoo::publish_work(&scene.kazoo.channel, &bad.body, properties).await,
         Some(queue) => {
@@ -119,7 +129,7 @@ async fn send(scene: &Scene<'_>, bad: &Bad, to: Option<&str>) -> Result<()> {
 }
 
 /// The message is on the rejected queue, whole, with the reason.
-async fn is_kept(scene: &mut Scene<'_>, bad: &Bad) -> Result<()> {
+pub(crate) async fn is_kept(scene: &mut Scene<'_>, bad: &Bad) -> Result<()> {
     let kept = scene.kazoo.take(REJECTED, PATIENCE).await;
     ensure!(
         scene.worker.is_running(),

@@ -56,6 +56,8 @@ fn main() -> ExitCode {
         ("bad_input", bad_input::TESTS),
         ("faults", faults::TESTS),
         ("route", route::scenarios::TESTS),
+        ("route_bad_input", route::bad_input::TESTS),
+        ("route_crashes", route::crashes::TESTS),
         ("figures", figures::TESTS),
     ];
     match runtime.block_on(harness::run(&modules)) {

@@ -1,5 +1,7 @@
 //! Calls of KAZOO 4.3: the worker answers route requests and hands won calls back.
 
+pub(crate) mod bad_input;
+pub(crate) mod crashes;
 pub(crate) mod replay;
 pub(crate) mod scenarios;
 pub(crate) mod switchboard;

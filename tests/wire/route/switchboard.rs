@@ -160,6 +160,14 @@ impl<'a> Switchboard<'a> {
     /// Asks, and expects that nobody answers.
     pub(crate) async fn is_ignored(&mut self) -> Result<()> {
         self.ask().await?;
+        self.hears_nothing().await
+    }
+
+    pub(crate) fn queue(&self) -> &str {
+        &self.queue
+    }
+
+    pub(crate) async fn hears_nothing(&mut self) -> Result<()> {
         match timeout(SILENCE, self.next()).await {
             Ok(Ok(received)) => bail!("answered with {}", received.body),
             Ok(Err(error)) => Err(error),
