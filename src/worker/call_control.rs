@@ -11,7 +11,7 @@ use crate::kapi::{Address, Identity, Inbound, Message, new_msg_id};
 
 /// A call's addresses and the ids of what was sent to it.
 #[derive(Debug, Clone)]
-pub(super) struct CallControl {
+pub struct CallControl {
     call_id: String,
     fetch_id: Option<String>,
     control_queue: Address,
@@ -70,12 +70,7 @@ impl Loss {
 
 impl CallControl {
     /// Takes control of a call.
-    pub(super) fn new(
-        call: &Call,
-        call_id: String,
-        control_queue: Address,
-        dialect: Dialect,
-    ) -> Self {
+    pub fn new(call: &Call, call_id: String, control_queue: Address, dialect: Dialect) -> Self {
         Self {
             call_id,
             fetch_id: call.fetch_id(),
@@ -94,7 +89,7 @@ impl CallControl {
     }
 
     /// The message for a command of the action.
-    pub(super) fn command(&mut self, identity: &Identity, command: &Command) -> Message {
+    pub fn command(&mut self, identity: &Identity, command: &Command) -> Message {
         let mut noop_id = |noop: NoopId| {
             let id = new_msg_id();
             self.noops.insert(id.clone(), noop);
@@ -114,7 +109,7 @@ impl CallControl {
     }
 
     /// The `set` command that tells the switch of a change.
-    pub(super) fn set(&self, identity: &Identity, change: &Change) -> Message {
+    pub fn set(&self, identity: &Identity, change: &Change) -> Message {
         let mut variables = Object::new();
         let mut insert =
             |key: &str, value: serde_json::Value| variables.insert(key.to_owned(), value);
@@ -140,7 +135,7 @@ impl CallControl {
     }
 
     /// The hang-up of an executor whose flow is over.
-    pub(super) fn hang_up(&self, identity: &Identity) -> Message {
+    pub fn hang_up(&self, identity: &Identity) -> Message {
         command::hangup_of_executor(&self.target(identity), None)
     }
 

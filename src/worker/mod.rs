@@ -6,7 +6,7 @@
 //! none is owed; when a session ends, its jobs end with it and the broker hands them out again.
 
 pub mod answer;
-mod call_control;
+pub mod call_control;
 mod channel;
 pub mod context;
 mod conversation;
@@ -15,7 +15,7 @@ mod execute;
 mod farewell;
 pub mod hand_back;
 mod reports;
-mod route;
+pub mod route;
 mod session;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -8,13 +8,17 @@ use kazoo_dynamic_cid::call::Call;
 use kazoo_dynamic_cid::callflow::{LookupError, lookup};
 use kazoo_dynamic_cid::directory::{AccountId, Database, Directory, DirectoryOptions, Folder};
 use kazoo_dynamic_cid::dynamic_cid::{
-    Change, Command, Context, Departures, Endpoint, Event, Job, List, ListRead, Mode, NoopId,
-    Outcome, Preset, Question, RouteTarget, Routed, SystemConfig,
+    Change, Command, Context, Departures, Effect, Endpoint, Event, Job, List, ListRead, Mode,
+    NoopId, Outcome, Preset, Question, RouteTarget, Routed, SystemConfig,
 };
 use kazoo_dynamic_cid::numbers::{AccountRules, OnBadRule, Rules};
 use kazoo_dynamic_cid::simulation::{self, Act, Happening, Script, ScriptStep, Trigger};
 
+use kazoo_dynamic_cid::worker::answer::Changes;
+use kazoo_dynamic_cid::worker::route::hand_back;
+
 use crate::case::{Case, CaseStep, TimelineEntry};
+use crate::wire::Wire;
 
 /// What the run did, in the words of a case.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,14 +40,23 @@ pub(crate) struct Answer {
 /// The only list that has entries and a document in a case.
 const LIST_ID: &str = "list1";
 
-pub(crate) fn run(case: &Case, preset: Preset) -> Answer {
+/// Whose commands are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seam {
+    /// What the core says, in a case's own words.
+    Core,
+    /// The messages of the route seam, and the call it hands back.
+    Route,
+}
+
+pub(crate) fn run(case: &Case, preset: Preset, seam: Seam) -> Answer {
     let config = SystemConfig::read(|category, key| case.system_config.get(category)?.get(key));
     let stored = |key| case.system_config.get("number_manager").and_then(|doc| doc.get(key));
     let rules = Rules::from_config(stored("e164_converters"), stored("classifiers"));
     let account_rules =
         AccountRules::from_account(case.account_doc.as_ref().unwrap_or(&Value::Null));
     let call = initial_call(case, &rules, &account_rules);
-    let mut recorder = Recorder::new(call, &config);
+    let mut recorder = Recorder::new(call, &config, seam);
 
     if !case.tokens_available {
         return recorder.stop("stop");
@@ -196,12 +209,16 @@ fn script(case: &Case) -> Script {
 
 /// Collects what a case records.
 struct Recorder {
+    initial: Call,
     /// The executor's call: changed only where the action stored its changes.
     call: Call,
     /// The call as the action has changed it so far.
     pending: Call,
     dynamic_cid: Value,
     pending_dynamic_cid: Value,
+    /// The same as the route seam keeps it.
+    changes: Changes,
+    wire: Option<Wire>,
     config: SystemConfig,
     commands: Vec<Value>,
     timeline: Vec<TimelineEntry>,
@@ -211,9 +228,12 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn new(call: Call, config: &SystemConfig) -> Self {
+    fn new(call: Call, config: &SystemConfig, seam: Seam) -> Self {
         Self {
+            initial: call.clone(),
             pending: call.clone(),
+            changes: Changes::default(),
+            wire: (seam == Seam::Route).then(|| Wire::new(&call)),
             call,
             dynamic_cid: Value::Null,
             pending_dynamic_cid: Value::Null,
@@ -229,9 +249,20 @@ impl Recorder {
     fn record(&mut self, at: u64, happening: &Happening, mode: Mode) {
         self.now = at;
         match happening {
-            Happening::Sent(command) => self.send(command_json(command)),
+            Happening::Sent(command) => {
+                let words = match &mut self.wire {
+                    Some(wire) => wire.command(command),
+                    None => command_json(command),
+                };
+                self.send(words);
+            }
             Happening::Changed(change) => {
-                self.send(set_json(change, &self.call));
+                let words = match &mut self.wire {
+                    Some(wire) => wire.set(change),
+                    None => set_json(change, &self.call),
+                };
+                self.send(words);
+                self.changes.note(&[Effect::Change(change.clone())]);
                 match change {
                     Change::Number(number) => {
                         self.pending.set_caller_id_number(number);
@@ -248,6 +279,7 @@ impl Recorder {
                 }
             }
             Happening::Stored => {
+                self.changes.note(&[Effect::Store]);
                 self.call = self.pending.clone();
                 self.dynamic_cid = self.pending_dynamic_cid.clone();
             }
@@ -272,7 +304,11 @@ impl Recorder {
     }
 
     fn hang_up(&mut self) {
-        self.send(command_json(&Command::Hangup));
+        let words = match &mut self.wire {
+            Some(wire) => wire.hang_up(),
+            None => command_json(&Command::Hangup),
+        };
+        self.send(words);
         self.hangup_sent = true;
     }
 
@@ -303,6 +339,9 @@ impl Recorder {
     }
 
     fn end(&mut self, outcome: &str) -> Answer {
+        if self.wire.is_some() {
+            self.handed_back();
+        }
         let text = |key: &str| self.call.text(key).unwrap_or_default();
         // A caller without name or number is what the accessors of KAZOO's call say.
         let caller = Job::new(Map::new(), &self.call, &self.config);
@@ -320,6 +359,19 @@ impl Recorder {
             died: self.died,
             timeline: std::mem::take(&mut self.timeline),
         }
+    }
+}
+
+impl Recorder {
+    /// The call as the route seam hands it back. Its number is in the store as a text; where KAZOO
+    /// keeps number and name, the name is the call's.
+    fn handed_back(&mut self) {
+        self.call = hand_back::changed(&self.initial, &self.changes);
+        let number = self.call.kvs("dynamic_cid").cloned().unwrap_or(Value::Null);
+        self.dynamic_cid = match &self.dynamic_cid {
+            Value::Object(_) => json!({"number": number, "name": self.call.text("Caller-ID-Name")}),
+            _ => number,
+        };
     }
 }
 

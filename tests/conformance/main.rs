@@ -3,7 +3,9 @@
 //! Cases come from `tests/fixtures/cases` and from each folder named in `KAZOO_CASES`
 //! (colon-separated, not recursive; every `*.json` an array of cases). Each runs with the preset
 //! `kazoo` against a virtual switch and a small model of KAZOO's executor. Nothing here looks at a
-//! case's id or at what is expected before the run is over.
+//! case's id or at what is expected before the run is over. Each runs twice: once it is the core's
+//! own commands that are compared, once the messages the route seam sends for them and the call it
+//! hands back.
 //!
 //! `-- --write-table` writes `docs/recommended.md`, the cases that the preset `recommended` answers
 //! differently; without it the file must be what the runner would write.
@@ -15,6 +17,7 @@ mod case;
 mod difference;
 mod executor;
 mod table;
+mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,6 +25,7 @@ use std::process::ExitCode;
 use kazoo_dynamic_cid::dynamic_cid::Preset;
 
 use case::Case;
+use executor::Seam;
 
 fn main() -> ExitCode {
     let write_table = std::env::args().any(|argument| argument == "--write-table");
@@ -34,8 +38,14 @@ fn main() -> ExitCode {
     };
     let (mut passed, mut failed) = (0, 0);
     for (file, case) in &cases {
-        let answer = executor::run(case, Preset::Kazoo);
-        let differences = difference::between(case, &answer);
+        let differences: Vec<_> = [Seam::Core, Seam::Route]
+            .into_iter()
+            .flat_map(|seam| {
+                let answer = executor::run(case, Preset::Kazoo, seam);
+                let differences = difference::between(case, &answer).into_iter();
+                differences.map(move |difference| format!("{seam:?}: {difference}"))
+            })
+            .collect();
         if differences.is_empty() {
             passed += 1;
             continue;
@@ -46,6 +56,7 @@ fn main() -> ExitCode {
             println!("  {difference}");
         }
     }
+    println!("each through the core and through the messages of the route seam:");
     let own: Vec<_> = cases
         .iter()
         .filter(|(file, _)| file.starts_with(own_folder()))

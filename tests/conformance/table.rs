@@ -5,7 +5,7 @@ use std::path::Path;
 use kazoo_dynamic_cid::dynamic_cid::Preset;
 
 use crate::case::Case;
-use crate::executor;
+use crate::executor::{self, Seam};
 
 const HEAD: &str = "# Where `recommended` differs
 
@@ -37,8 +37,8 @@ pub(crate) fn check(cases: &[&Case], write: bool) -> Result<(), String> {
 
 fn render(cases: &[&Case]) -> String {
     let row = |case: &&Case| {
-        let kazoo = executor::run(case, Preset::Kazoo);
-        let recommended = executor::run(case, Preset::Recommended);
+        let kazoo = executor::run(case, Preset::Kazoo, Seam::Core);
+        let recommended = executor::run(case, Preset::Recommended, Seam::Core);
         (kazoo != recommended).then(|| {
             format!(
                 "| `{}` | {} | {} | {} / {} |\n",

@@ -14,7 +14,7 @@ use crate::worker::conversation::Conversation;
 /// The number goes into the key-value store as a text: KAZOO's own pair of number and name has no
 /// form in JSON, and without either KAZOO would put the endpoint's caller ID back.
 /// `cf_capture_group` stays, so that KAZOO repeats exactly the check it makes at every route win.
-pub(super) fn changed(call: &Call, changes: &Changes) -> Call {
+pub fn changed(call: &Call, changes: &Changes) -> Call {
     let mut call = call.clone();
     if changes.stored {
         if let Some(number) = &changes.number {
@@ -43,7 +43,7 @@ pub(super) fn addressed(mut call: Call, conversation: &Conversation<'_>) -> Obje
 ///
 /// A found callflow is entered through a `callflow` node, whose `_` child stands where KAZOO's own
 /// branch would have stacked it.
-pub(super) fn flow(outcome: &Outcome, child: Option<&Object>, call: &Call) -> Option<Object> {
+pub fn flow(outcome: &Outcome, child: Option<&Object>, call: &Call) -> Option<Object> {
     match outcome {
         Outcome::Branch { target, .. } => {
             Some(callflow::callflow_node(&target.callflow_id, child.cloned()))

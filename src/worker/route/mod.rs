@@ -12,7 +12,7 @@
 //! its worker; what waits there too long moves to the takeover queue, offer first, win behind it,
 //! where another worker puts them together.
 
-mod hand_back;
+pub mod hand_back;
 mod job;
 mod neighbours;
 mod offers;
