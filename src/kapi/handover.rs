@@ -61,8 +61,6 @@ pub struct Job {
     pub control_queue: Address,
     /// When it was won, in microseconds since the Unix epoch.
     pub won_at: u64,
-    /// How often somebody else has begun it before.
-    pub attempt: u32,
 }
 
 impl Way {
@@ -100,7 +98,7 @@ impl Kind {
 impl Offer {
     /// The job that a won offer becomes.
     pub fn won(self, control_queue: Address, won_at: u64) -> Job {
-        Job { offer: self, control_queue, won_at, attempt: 0 }
+        Job { offer: self, control_queue, won_at }
     }
 
     /// The message that puts it on a queue.
@@ -134,18 +132,11 @@ impl Offer {
 }
 
 impl Job {
-    /// The same job, once more.
-    #[must_use]
-    pub fn again(self) -> Self {
-        Self { attempt: self.attempt.saturating_add(1), ..self }
-    }
-
     /// The message that puts it on a queue.
     pub fn message(&self, identity: &Identity, queue: &str) -> Message {
         let own = [
             (header::CONTROL_QUEUE, self.control_queue.to_string().into()),
             (member::WON_AT, self.won_at.into()),
-            (member::ATTEMPT, self.attempt.into()),
         ];
         let own = own.map(|(name, value): (_, Value)| (name.to_owned(), value));
         self.offer.with(Kind::Job, own.into_iter().collect(), identity, queue)
@@ -162,7 +153,6 @@ pub(super) mod member {
     pub(crate) const DATA: &str = "Data";
     pub(crate) const CHILD: &str = "Child";
     pub(crate) const WON_AT: &str = "Won-At";
-    pub(crate) const ATTEMPT: &str = "Attempt";
 }
 
 #[cfg(test)]

@@ -59,13 +59,11 @@ fn offers_and_jobs_are_read_as_they_were_written() {
         assert_eq!(sent(&message), Ok(Inbound::Offer(Box::new(offer))));
     }
     let pid = Address::parse("pid://<0.5432.0>/ecallmgr").unwrap();
-    for job in [job(), job().again().again(), offer().won(pid, 0)] {
+    for job in [job(), offer().won(pid, 0)] {
         let message = job.message(&identity(), "work");
         assert_eq!(message.routing_key, "work");
         assert_eq!(sent(&message), Ok(Inbound::Job(Box::new(job))));
     }
-    assert_eq!(job().again().attempt, 1);
-    assert_eq!(Job { attempt: u32::MAX, ..job() }.again().attempt, u32::MAX);
 }
 
 #[test]
@@ -78,7 +76,7 @@ fn a_message_has_kazoos_headers_and_a_version() {
         ("Node", json!("dcid@worker1")),
         ("System-Log-ID", json!("7c1e-1@10.0.0.5")),
         ("Version", json!(1)),
-        ("Attempt", json!(0)),
+        ("Won-At", json!(job().won_at)),
         ("Control-Queue", json!("control")),
     ] {
         assert_eq!(message.body[name], value, "{name}");
@@ -95,17 +93,16 @@ fn members_of_another_version_go_through_unchanged() {
     message.body.extend(object(&extra));
     let Ok(Inbound::Job(read)) = sent(&message) else { panic!() };
     assert_eq!(Value::Object(read.offer.other.clone()), extra);
-    let again = read.again().message(&identity(), "work");
+    let again = read.message(&identity(), "work");
     for (name, value) in object(&extra) {
         assert_eq!(again.body[&name], value, "{name}");
     }
-    assert_eq!(again.body["Attempt"], 1);
     assert_ne!(again.msg_id(), message.msg_id());
 
     // They never stand in the place of ours.
-    let offer = Offer { other: object(&json!({"Attempt": 7, "Way": "x"})), ..offer() };
+    let offer = Offer { other: object(&json!({"Won-At": 7, "Way": "x"})), ..offer() };
     let body = offer.won(Address::queue("q"), 1).message(&identity(), "work").body;
-    assert_eq!((&body["Attempt"], &body["Way"]), (&json!(0), &json!("shared")));
+    assert_eq!((&body["Won-At"], &body["Way"]), (&json!(1), &json!("shared")));
 }
 
 #[test]
@@ -137,8 +134,7 @@ fn a_damaged_message_says_whose_call_it_is_and_what_is_wrong() {
         ("Way", Some(json!(1)), RejectReason::WrongType),
         ("Offered-At", Some(json!(-1)), RejectReason::BadValue),
         ("Won-At", Some(json!("soon")), RejectReason::BadValue),
-        ("Attempt", None, RejectReason::MissingHeader),
-        ("Attempt", Some(json!(4_294_967_296_u64)), RejectReason::BadValue),
+        ("Won-At", None, RejectReason::MissingHeader),
     ] {
         let read = unworkable(changed(name, value.clone()));
         let Why::Damaged(rejection) = read.why else { panic!("{name}") };

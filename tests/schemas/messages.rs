@@ -138,8 +138,7 @@ fn wrong_on_the_route_seam() -> Vec<(&'static str, &'static str, Value)> {
         ("route_offer", "/Version", json!(0)),
         ("route_offer", "/Way", json!("both")),
         ("route_offer", "/Offered-At", json!(-1)),
-        ("route_job", "/Attempt", json!(-1)),
-        ("route_job", "/Attempt", json!(4_294_967_296_u64)),
+        ("route_job", "/Won-At", json!(-1)),
         ("route_job", "/Control-Queue", json!(null)),
         ("route_job", "/Won-At", json!("now")),
     ]

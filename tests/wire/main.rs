@@ -56,9 +56,11 @@ fn main() -> ExitCode {
         ("bad_input", bad_input::TESTS),
         ("faults", faults::TESTS),
         ("route", route::scenarios::TESTS),
+        ("route_exclusive", route::exclusive::TESTS),
         ("route_bad_input", route::bad_input::TESTS),
         ("route_crashes", route::crashes::TESTS),
         ("figures", figures::TESTS),
+        ("route_figures", route::figures::TESTS),
     ];
     match runtime.block_on(harness::run(&modules)) {
         Ok(true) => ExitCode::SUCCESS,

@@ -60,8 +60,8 @@ pub(super) fn read(kind: Kind, mut body: Object) -> Result<Inbound, Rejection> {
     };
     let offer = plain.filled(call_id, &mut body, kind);
     Ok(match (job, control_queue) {
-        (Some((won_at, attempt)), Some(control_queue)) => {
-            Inbound::Job(Box::new(Job { offer, control_queue, won_at, attempt }))
+        (Some(won_at), Some(control_queue)) => {
+            Inbound::Job(Box::new(Job { offer, control_queue, won_at }))
         }
         _ => Inbound::Offer(Box::new(offer)),
     })
@@ -100,16 +100,12 @@ fn offer(headers: Headers<'_>) -> Result<Plain, Rejection> {
     })
 }
 
-/// What a job says beside its offer: when it was won, and which attempt it is.
-fn job(kind: Kind, headers: Headers<'_>) -> Result<Option<(u64, u32)>, Rejection> {
-    if kind == Kind::Offer {
-        return Ok(None);
+/// What a job says beside its offer: when it was won.
+fn job(kind: Kind, headers: Headers<'_>) -> Result<Option<u64>, Rejection> {
+    match kind {
+        Kind::Offer => Ok(None),
+        Kind::Job => headers.unsigned(member::WON_AT).map(Some),
     }
-    let attempt = headers.unsigned(member::ATTEMPT)?;
-    let attempt = u32::try_from(attempt).map_err(|_| {
-        Rejection::new(RejectReason::BadValue, format!("`Attempt` is {attempt}, which is too many"))
-    })?;
-    Ok(Some((headers.unsigned(member::WON_AT)?, attempt)))
 }
 
 impl Plain {
@@ -130,7 +126,7 @@ impl Plain {
 
 /// Whether a member is one that this version writes itself.
 fn is_known(name: &str, kind: Kind) -> bool {
-    let of_job = [header::CONTROL_QUEUE, member::WON_AT, member::ATTEMPT];
+    let of_job = [header::CONTROL_QUEUE, member::WON_AT];
     header::DEFAULT_HEADERS.contains(&name)
         || matches!(
             name,

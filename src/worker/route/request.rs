@@ -68,6 +68,7 @@ enum Leave {
     Unreadable,
     NotFound,
     NoMatchNotAllowed,
+    NoMatchAnswers,
     OtherRoot,
     Skipped,
     NotOptedIn,
@@ -87,6 +88,7 @@ impl Leave {
             Self::Unreadable => "unreadable",
             Self::NotFound => "not_found",
             Self::NoMatchNotAllowed => "no_match_not_allowed",
+            Self::NoMatchAnswers => "no_match_answers",
             Self::OtherRoot => "other_root",
             Self::Skipped => "skipped",
             Self::NotOptedIn => "not_opted_in",
@@ -234,7 +236,8 @@ async fn decide(seam: &RouteSeam, request: &RouteReq) -> Result<Ours, Leave> {
     }
     let (found, way) = find(directory, &account, &call, &settings).await?;
     if !callflow::runs(&found.flow, MODULE) {
-        return Err(Leave::OtherRoot);
+        // Nothing that callflow's `no_match` takes can be exclusive.
+        return Err(if found.no_match { Leave::NoMatchAnswers } else { Leave::OtherRoot });
     }
     let data = json::object(&found.flow, "data").cloned().unwrap_or_default();
     if json::is_true(&data, "skip_module", false) {

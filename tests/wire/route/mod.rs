@@ -2,6 +2,8 @@
 
 pub(crate) mod bad_input;
 pub(crate) mod crashes;
+pub(crate) mod exclusive;
+pub(crate) mod figures;
 pub(crate) mod replay;
 pub(crate) mod scenarios;
 pub(crate) mod switchboard;
