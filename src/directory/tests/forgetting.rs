@@ -61,11 +61,11 @@ async fn a_notice_makes_forgotten_what_its_document_changes() {
 
 #[tokio::test]
 async fn a_sip_username_is_forgotten_with_what_may_have_it() {
+    type Forget = fn(&Directory);
     let documents = |id: &str| {
         json!({ account_db().encoded(): [{ "_id": id, "pvt_type": "device",
         "sip": { "username": "u", "method": "password" } }] })
     };
-    type Forget = fn(&Directory);
     let forgets: [(Forget, bool); 7] = [
         (|directory| directory.forget(&account_db(), Some("device"), "new"), true),
         (|directory| directory.forget(&account_db(), Some("user"), "x"), true),
