@@ -52,7 +52,7 @@ use crate::numbers::{AccountRules, Rules};
 
 /// What becomes of a call whose route was won.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Bootstrapped<E: std::fmt::Display> {
+pub enum Bootstrapped<E> {
     /// It is refused: KAZOO answers, plays `cf-unauthorized_call` and hangs up.
     Restricted(Restriction<E>),
     /// It goes to the callflow's first node.
@@ -68,7 +68,7 @@ pub enum Bootstrapped<E: std::fmt::Display> {
 
 /// A call that is refused.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Restriction<E: std::fmt::Display> {
+pub struct Restriction<E> {
     /// Why.
     pub reason: Refusal,
     /// The call as it is refused.

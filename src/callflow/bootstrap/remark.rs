@@ -6,7 +6,7 @@ use crate::numbers::BadRule;
 /// Something of which 4.3's process dies, so that the caller hears nothing; or something that could
 /// not be read, and counts as absent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Remark<E: std::fmt::Display> {
+pub enum Remark<E> {
     /// A document of the endpoint has a shape that it does not merge.
     #[error(transparent)]
     Misshapen(Misshapen),
