@@ -161,6 +161,15 @@ impl Call {
         self.set("Call-ID", call_id);
     }
 
+    /// Sets the caller's number or name, `Caller-ID-Number` or `Caller-ID-Name`, and nothing else; an
+    /// empty one is removed.
+    pub fn set_caller(&mut self, key: &str, value: &str) {
+        self.0.shift_remove(key);
+        if !value.is_empty() {
+            self.set(key, value);
+        }
+    }
+
     /// Sets `Language`: that of the prompts.
     pub fn set_language(&mut self, language: &str) {
         self.set("Language", language);

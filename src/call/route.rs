@@ -48,7 +48,7 @@ impl Call {
     /// The members are those of KAZOO's own JSON of the call, and behind them those that KAZOO
     /// reads but does not write: the application, `Context` and `Origination-Call-ID`. A caller
     /// without name or number has none here, while KAZOO's JSON would say `unknown` and
-    /// `anonymous`.
+    /// `anonymous`; an empty one that is written stays, as KAZOO calls it by the account's words.
     pub fn from_route_req(
         request: &Object,
         request_user: impl FnOnce(&str) -> String,
@@ -84,8 +84,11 @@ impl Call {
         call.put_text("Callee-ID-Name", header("Callee-ID-Name"));
         let callee = request.get("Callee-ID-Number").and_then(json::to_text);
         call.put_text("Callee-ID-Number", callee.or_else(|| Some(to.user().to_owned())));
-        call.put_text("Caller-ID-Name", header("Caller-ID-Name"));
-        call.put_text("Caller-ID-Number", header("Caller-ID-Number"));
+        for key in ["Caller-ID-Name", "Caller-ID-Number"] {
+            if let Some(written) = request.get(key).and_then(json::to_text) {
+                call.put(key, written.into());
+            }
+        }
         call.put(
             "Custom-Application-Vars",
             merged(request, "Custom-Application-Vars", None).into(),

@@ -79,7 +79,8 @@ fn members_are_read_as_kazoo_reads_them() {
         (json!({"To": "@c.d"}), "To-User", json!(null)),
         (json!({"Callee-ID-Number": 5}), "Callee-ID-Number", json!("5")),
         (json!({"Callee-ID-Number": ""}), "Callee-ID-Number", json!(null)),
-        (json!({"Caller-ID-Number": ""}), "Caller-ID-Number", json!(null)),
+        (json!({"Caller-ID-Number": ""}), "Caller-ID-Number", json!("")),
+        (json!({"Caller-ID-Name": 5}), "Caller-ID-Name", json!("5")),
         (json!({"Custom-Channel-Vars": "x"}), "Custom-Channel-Vars", json!({})),
         (json!({"Custom-Channel-Vars": {"Account-ID": "a"}}), "Account-DB", json!("a")),
     ] {

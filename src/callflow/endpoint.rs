@@ -188,14 +188,19 @@ async fn merged<D: Documents>(
         Kind::Account => Parts { account: itself, ..Parts::default() },
         Kind::User => {
             let account = part(account_of(documents, account, endpoint).await.as_ref());
-            Parts { endpoint: itself.clone(), owner: Owner::User(itself), account }
+            Parts {
+                endpoint: itself.clone(),
+                owner: Owner::User(itself),
+                account,
+                ..Parts::default()
+            }
         }
         Kind::Device => {
             let users = hotdesk.as_ref().map_or(&[][..], Vec::as_slice);
             let owner = owner_of(documents, account, endpoint, users).await;
             let account = part(account_of(documents, account, endpoint).await.as_ref());
             let owner = owner.map(|user| part(user.as_ref()));
-            Parts { endpoint: itself, owner, account }
+            Parts { endpoint: itself, owner, account, ..Parts::default() }
         }
     };
     let (merged, misshapen) = restrictions::merge(parts, classifiers);

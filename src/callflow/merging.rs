@@ -34,6 +34,8 @@ impl Misshapen {
 #[derive(Debug, Default)]
 pub(super) struct Merging {
     pub(super) misshapen: Option<Misshapen>,
+    /// Whether the restrictions of users logged on are read whatever shape they have (4.3).
+    pub(super) strict_users: bool,
 }
 
 impl Merging {

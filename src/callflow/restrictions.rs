@@ -25,6 +25,8 @@ pub(super) struct Parts {
     pub(super) owner: Owner<Object>,
     /// The account.
     pub(super) account: Object,
+    /// See [`Merging`].
+    pub(super) strict_users: bool,
 }
 
 /// Whose restrictions go before a device's.
@@ -65,8 +67,8 @@ pub(super) fn part_of(document: &Object) -> Object {
 /// Merges restrictions and dial plan. KAZOO raises on a shape it does not expect; then the rest of
 /// the merge, in which that shape says nothing, is returned beside the first such.
 pub(super) fn merge(parts: Parts, classifiers: &[&str]) -> (Value, Option<Misshapen>) {
-    let mut merge = Merging::default();
-    let Parts { mut endpoint, owner, account } = parts;
+    let Parts { mut endpoint, owner, account, strict_users } = parts;
+    let mut merge = Merging { strict_users, ..Merging::default() };
     let owner = merge.owner(owner, classifiers);
     // KAZOO merges the ancestors' restrictions into the account. They end beside
     // `call_restriction`, not in it, and restrict nothing; but the merge turns the account's
@@ -134,7 +136,7 @@ impl Merging {
     fn allowing(&mut self, mut user: Object, classifiers: &[&str]) -> Object {
         for classifier in classifiers {
             if !self.denies(&user, classifier) {
-                if json::object(&user, RESTRICTION).is_none() {
+                if !self.strict_users && json::object(&user, RESTRICTION).is_none() {
                     user.insert(RESTRICTION.to_owned(), Value::Object(Object::new()));
                 }
                 let path = [RESTRICTION, classifier, "action"];
@@ -146,6 +148,9 @@ impl Merging {
 
     /// Unlike the merge itself, this reads `call_restriction` that is no object as none.
     fn denies(&mut self, user: &Object, classifier: &str) -> bool {
+        if self.strict_users {
+            return self.read("owner", user, &[RESTRICTION, classifier, "action"]) == "deny";
+        }
         json::object(user, RESTRICTION).is_some_and(|restrictions| {
             let action = kz_json::text(restrictions, &[classifier, "action"])
                 .map_err(|raised| raised.below(RESTRICTION));

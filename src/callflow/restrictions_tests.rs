@@ -16,6 +16,7 @@ fn merged_action(account: Value, owner: Value, device: Value) -> Option<String> 
         endpoint: object(&device),
         owner: Owner::User(object(&owner)),
         account: object(&account),
+        ..Parts::default()
     };
     let (merged, misshapen) = merge(parts, &["did_us", "international"]);
     assert_eq!(misshapen, None);
@@ -97,6 +98,7 @@ fn dial_plans_are_merged_rule_by_rule() {
             endpoint: object(&endpoint),
             owner: Owner::User(object(&owner)),
             account: object(&account),
+            ..Parts::default()
         };
         let (result, misshapen) = merge(parts, &[]);
         assert_eq!(misshapen, None);
@@ -182,6 +184,7 @@ fn a_shape_kazoos_merge_dies_of_says_nothing_and_is_named() {
             endpoint: object(&device),
             owner: Owner::User(object(&owner)),
             account: object(&account),
+            ..Parts::default()
         };
         let (merged, misshapen) = merge(parts, &["did_us"]);
         let misshapen =

@@ -219,6 +219,24 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_of_an_endpoint_takes_the_place_of_the_accounts() {
+        let rules = Rules::default();
+        let account = AccountRules::from_account(&json!({"dial_plan": {"^2": {"prefix": "9"}}}));
+        for (number, plan, written) in [
+            ("2001", json!({}), "2001"),
+            ("5551234", json!({r"^(\d{7})$": {"prefix": "514"}}), "+15145551234"),
+            ("+5551234", json!({r"(\d{7})$": {"prefix": "514"}}), "+15145551234"),
+            ("+15149072508", json!({}), "+15149072508"),
+            ("12", json!({"1": [], "2": {"prefix": "9"}}), "1"),
+            ("12", json!({"3": {"prefix": "9"}, "system": ["us"]}), "12"),
+        ] {
+            let plan = Plan::from_object("dial_plan", plan.as_object().unwrap());
+            let result = rules.normalise_by_plan(number, &plan, &account, OnBadRule::Raise);
+            assert_eq!(result.unwrap(), written, "{number} {plan:?}");
+        }
+    }
+
+    #[test]
     fn a_bad_rule_raises_or_is_skipped() {
         let converters = json!({"(": {"prefix": "+"}, r"^\d{5}$": 5, r"^(\d+)$": {"prefix": "+"}});
         let rules = Rules::from_config(Some(&converters), None);

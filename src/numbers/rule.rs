@@ -89,9 +89,12 @@ impl Rule {
         Self {
             source: source.to_owned(),
             pattern: Pattern::new(source).map_err(|error| error.to_string()),
-            affixes: value
-                .as_object()
-                .map(|object| (text(object, "prefix"), text(object, "suffix"))),
+            affixes: match value {
+                Value::Object(object) => Some((text(object, "prefix"), text(object, "suffix"))),
+                // KAZOO finds neither in an array.
+                Value::Array(_) => Some((String::new(), String::new())),
+                _ => None,
+            },
         }
     }
 

@@ -8,7 +8,8 @@
 //! | otherwise | the SIP caller's |
 //!
 //! Then `prepend_cid_number`, `rewrite_cid_number` and `rewrite_cid_name` of the store apply.
-//! `prepend_cid_name` does not: KAZOO leaves it to those who read the call later.
+//! `prepend_cid_name` does not: KAZOO leaves it to those who read the call later. Numbers and names
+//! that are written as something else than texts are read as texts.
 //!
 //! Source: `kz_attributes.erl` (`caller_id/2` and all it calls), `kapps_call.erl`
 //! (`caller_id_number`, `caller_id_name`), `cf_route_win.erl` (`update_ccvs`).
@@ -21,6 +22,9 @@ use super::{BootstrapSettings, MergedEndpoint, Remark};
 use crate::call::Call;
 use crate::callflow::Documents;
 use crate::json;
+
+const NUMBER: &str = "Caller-ID-Number";
+const NAME: &str = "Caller-ID-Name";
 
 pub(super) struct CallerId {
     pub(super) number: String,
@@ -79,26 +83,36 @@ impl<D: Documents> Scene<'_, D> {
         }
     }
 
-    /// The caller as the call has it, or what KAZOO calls one without name or number.
     async fn sip_caller(&mut self, call: &Call) -> CallerId {
-        let field = |key| call.as_object().get(key).and_then(json::config::text);
-        let number = match field("Caller-ID-Number") {
-            Some(number) => number,
-            None => {
-                let own = self.account_config("privacy", "default_privacy_number").await;
-                let own = own.as_ref().and_then(json::to_text);
-                own.unwrap_or_else(|| self.settings.default_privacy_number.clone())
-            }
+        CallerId {
+            number: self.sip_part(call, NUMBER).await,
+            name: self.sip_part(call, NAME).await,
+        }
+    }
+
+    /// Number or name as the call has it, or what a caller without one is called: by the account
+    /// if the field is there and empty, by the system if it is not there at all.
+    async fn sip_part(&mut self, call: &Call, field: &str) -> String {
+        let (category, key, default) = match field {
+            NUMBER => ("privacy", "default_privacy_number", &self.settings.default_privacy_number),
+            _ => ("call_command", "unknown_cid_name", &self.settings.unknown_cid_name),
         };
-        let name = match field("Caller-ID-Name") {
-            Some(name) => name,
-            None => {
-                let own = self.account_config("call_command", "unknown_cid_name").await;
-                let own = own.as_ref().and_then(json::to_text);
-                own.unwrap_or_else(|| self.settings.unknown_cid_name.clone())
+        let Some(written) = call.as_object().get(field) else { return default.clone() };
+        if let Some(written) = json::config::text(written) {
+            return written;
+        }
+        let own = self.account_config(category, key).await;
+        own.as_ref().and_then(json::to_text).unwrap_or_else(|| default.clone())
+    }
+
+    /// Gives a call without number or name what it is called by then.
+    pub(super) async fn name_caller(&mut self, call: &mut Call) {
+        for field in [NUMBER, NAME] {
+            if call.as_object().get(field).and_then(json::config::text).is_none() {
+                let called = self.sip_part(call, field).await;
+                call.set_caller(field, &called);
             }
-        };
-        CallerId { number, name }
+        }
     }
 
     /// What the endpoint has under a kind of caller id, or under `default`.
@@ -110,3 +124,7 @@ impl<D: Documents> Scene<'_, D> {
         text(&["caller_id", kind, key]).or_else(|| text(&["default", key]))
     }
 }
+
+#[cfg(test)]
+#[path = "caller_id_tests.rs"]
+mod tests;

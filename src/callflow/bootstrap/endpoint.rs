@@ -129,6 +129,7 @@ fn merged(
         endpoint: restrictions::part_of(&endpoint),
         owner: owner.map(|user| endpoint::part(user.as_ref())),
         account: account_part,
+        strict_users: true,
     };
     let (restricted, misshapen) = restrictions::merge(parts, classifiers);
     merging.misshapen = merging.misshapen.take().or(misshapen);

@@ -35,3 +35,78 @@ pub fn entered(call: &mut Call, found: &Found, metaflow: Value) {
     call.set_kvs("cf_metaflow", metaflow);
     call.insert_channel_variable("CallFlow-ID", Value::from(found.id.as_str()));
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::{call, document};
+    use super::*;
+    use crate::callflow::test_documents::{Map, account};
+    use crate::callflow::{OptionalGroups, lookup};
+
+    /// A call to `number`, entered into the callflow with these members.
+    async fn enter(members: Value, config: Option<Value>, number: &str) -> Call {
+        let callflow = document("f", "callflow", members);
+        let config = config.map(|it| json!({"_id": "configs_metaflows", "default_metaflow": it}));
+        let documents = Map::of(config.into_iter().chain([callflow]));
+        let groups = OptionalGroups::NoCapture;
+        let found = lookup(&documents, &account(), number, groups).await.unwrap();
+        let metaflow = metaflow(&documents, &account(), &found).await;
+        let stale = json!({"Key-Value-Store": {"cf_capture_group": "stale"}});
+        let mut call = call(stale);
+        entered(&mut call, &found, metaflow);
+        call
+    }
+
+    #[tokio::test]
+    async fn a_call_knows_its_callflow() {
+        let pattern = "^\\*2(?<dest>\\d*)$";
+        for (members, number, stored) in [
+            (
+                json!({"numbers": ["2001"]}),
+                "2001",
+                json!({"cf_flow_name": "2001", "cf_capture_groups": {}, "cf_no_match": false}),
+            ),
+            (
+                json!({"name": "Main", "numbers": ["no_match"]}),
+                "5551234",
+                json!({"cf_flow_name": "Main", "cf_capture_groups": {}, "cf_no_match": true}),
+            ),
+            (
+                json!({"name": "", "patterns": [pattern]}),
+                "*215",
+                json!({"cf_flow_name": "2001", "cf_capture_group": "15",
+                    "cf_capture_groups": {"dest": "15"}, "cf_no_match": false}),
+            ),
+            (
+                json!({"patterns": [pattern]}),
+                "*20",
+                json!({"cf_flow_name": "2001", "cf_capture_groups": {}, "cf_no_match": false}),
+            ),
+        ] {
+            let call = enter(members.clone(), None, number).await;
+            let mut store = call.as_object()["Key-Value-Store"].clone();
+            assert_eq!(store["cf_flow_id"], "f");
+            assert_eq!(store["cf_metaflow"], false);
+            let store = store.as_object_mut().unwrap();
+            store.retain(|key, _| !matches!(key.as_str(), "cf_flow_id" | "cf_metaflow"));
+            assert_eq!(json!(store), stored, "{members} {number}");
+            assert_eq!(call.channel_variables().unwrap()["CallFlow-ID"], "f");
+        }
+    }
+
+    #[tokio::test]
+    async fn metaflows_are_the_callflows_or_the_accounts() {
+        let own = json!({"numbers": ["2001"], "metaflows": {"binding_digit": "*"}});
+        let none = json!({"numbers": ["2001"]});
+        for (members, config, metaflow) in [
+            (own.clone(), Some(json!(true)), own["metaflows"].clone()),
+            (none.clone(), Some(json!({"numbers": {}})), json!({"numbers": {}})),
+            (none, None, json!(false)),
+        ] {
+            let call = enter(members.clone(), config, "2001").await;
+            assert_eq!(call.kvs("cf_metaflow"), Some(&metaflow), "{members}");
+        }
+    }
+}

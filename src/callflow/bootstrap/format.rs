@@ -8,9 +8,9 @@
 
 use serde_json::Value;
 
-use super::MergedEndpoint;
 use super::refusal::whose;
 use super::scene::Scene;
+use super::{MergedEndpoint, Remark};
 use crate::callflow::Documents;
 use crate::callflow::kz_json::NoMembers;
 use crate::json;
@@ -27,11 +27,16 @@ impl<D: Documents> Scene<'_, D> {
         let rules = self.rules;
         let whose = &whose(endpoint);
         self.present(whose, endpoint, &FORMAT)?;
+        if number.is_empty() {
+            self.remarks.push(Remark::NoNumber);
+            return None;
+        }
         let class = self.apply(|on_bad| rules.classify(number, on_bad)).flatten();
         let of_class = class.filter(|class| {
             self.present(whose, endpoint, &[FORMAT[0], FORMAT[1], class]).is_some()
         });
         let rule = [FORMAT[0], FORMAT[1], of_class.unwrap_or("all")];
+        self.present(whose, endpoint, &rule)?;
         let mut part = |key| self.present(whose, endpoint, &[rule[0], rule[1], rule[2], key]);
         let regex = part("regex")?;
         let affix = |value: Option<&Value>| value.and_then(json::to_text).unwrap_or_default();

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | [`transferred`] | before the callflow is looked up | `cf_route_req:handle_req` |
 //! | [`allow_no_match`] | when `no_match` takes the call | the same |
-//! | [`metaflow`], [`entered`] | when the callflow is found | `cf_route_req:update_call` |
+//! | [`metaflow`], [`entered()`] | when the callflow is found | `cf_route_req:update_call` |
 //! | [`presence_id`] | for the answer to the request | `cf_route_req:response_ccvs` |
 //! | [`bootstrap`] | when the route is won | `cf_route_win:execute_callflow` |
 //!
@@ -81,7 +81,7 @@ pub struct Restriction<E> {
 
 /// Makes a call ready for the first node, or refuses it.
 ///
-/// `call` is that of the route request, [`entered`] into a callflow whose first node is no device
+/// `call` is that of the route request, [`entered()`] into a callflow whose first node is no device
 /// and no user, with the route win applied. `account_rules` are those of the call's account.
 pub async fn bootstrap<D: Documents>(
     documents: &D,
@@ -118,8 +118,12 @@ pub async fn bootstrap<D: Documents>(
     }
     let variables = scene.channel_variables(&call, caller.as_ref()).await;
     let channel_vars = call.set_channel_variables(&variables);
+    scene.name_caller(&mut call).await;
     if let Some(endpoint) = restricting {
         call.set_kvs("denied_call_restrictions", scene.denied(endpoint).into());
+    }
+    if document.is_some() {
+        scene.check_account().await;
     }
     Bootstrapped::Ready { call, channel_vars, remarks: scene.remarks }
 }

@@ -84,3 +84,52 @@ impl<D: Documents> Scene<'_, D> {
         Some(presence)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::{call, document};
+    use super::*;
+    use crate::callflow::test_documents::{ACCOUNT, Map, account};
+
+    #[tokio::test]
+    async fn a_device_is_present_as_its_owner_itself_or_its_sip_username() {
+        let user =
+            |id: &str, presence: &str| document(id, "user", json!({"presence_id": presence}));
+        let documents = |device| {
+            Map::of([
+                document("dev", "device", device),
+                document(ACCOUNT, "account", json!({"realm": "a.b"})),
+                user("usr", "2002"),
+                user("u1", "2001"),
+                user("u2", "bob@c.d"),
+            ])
+        };
+        let sip = || json!({"username": "dev1"});
+        for (device, presence) in [
+            (json!({}), None),
+            (json!({"sip": sip()}), Some("dev1@a.b")),
+            (json!({"sip": sip(), "presence_id": "2001"}), Some("2001@a.b")),
+            (json!({"sip": sip(), "presence_id": "x@y"}), Some("x@y")),
+            (json!({"sip": sip(), "owner_id": "usr"}), Some("2002@a.b")),
+            (json!({"sip": sip(), "owner_id": "gone"}), Some("dev1@a.b")),
+            (json!({"sip": sip(), "hotdesk": {"users": {"u1": {}, "u2": {}}}}), Some("2001@a.b")),
+            (
+                json!({"presence_id": "2001", "hotdesk": {"users": {"u1": {}, "u2": {}}}}),
+                Some("bob@c.d"),
+            ),
+            (json!({"sip": sip(), "owner_id": "usr", "pvt_account_db": ""}), Some("dev1@a.b")),
+            (json!({"sip": sip(), "pvt_account_id": ""}), None),
+        ] {
+            let call = call(json!({"Authorizing-Type": "device"}));
+            let found = presence_id(&documents(device.clone()), &account(), &call).await;
+            assert_eq!(found.as_deref(), presence, "{device}");
+        }
+        let device = json!({"sip": sip()});
+        for members in [json!({}), json!({"Authorizing-Type": "user"})] {
+            let found = presence_id(&documents(device.clone()), &account(), &call(members)).await;
+            assert_eq!(found, None);
+        }
+    }
+}

@@ -48,6 +48,8 @@ impl<D: Documents> Scene<'_, D> {
         if !self.has_audio(&format!("account `{}`", self.account), account) {
             return Some(Refusal::AccountService(self.account.clone()));
         }
+        // Closed groups change nothing here, but KAZOO looks for them.
+        self.value(&whose(endpoint), endpoint.members(), &[RESTRICTION, "closed_groups", "action"]);
         let number = self.number_dialled(endpoint, call);
         let rules = self.rules;
         let class = self.apply(|on_bad| rules.classify(&number, on_bad)).flatten()?;

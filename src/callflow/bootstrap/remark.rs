@@ -1,6 +1,6 @@
 //! What is to be said of a call although it goes on.
 
-use crate::callflow::Misshapen;
+use crate::callflow::{Misshapen, NoEndpoint};
 use crate::numbers::BadRule;
 
 /// Something of which 4.3's process dies, so that the caller hears nothing; or something that could
@@ -33,9 +33,15 @@ pub enum Remark<E> {
          KAZOO dies before the call's first node: write it with its realm"
     )]
     NoRealm(String),
-    /// The account has no document in its own database.
-    #[error("the account has no document `{0}` in its database; KAZOO dies without it")]
-    NoAccount(String),
+    /// A number is to be formatted, and there is none.
+    #[error(
+        "the caller's number is empty, and its endpoint formats numbers, of which KAZOO dies before \
+         the call's first node: look at its presence id"
+    )]
+    NoNumber,
+    /// The account is no endpoint itself: KAZOO reads its recording settings there.
+    #[error("{0}, but it is the call's account: KAZOO dies before the call's first node")]
+    NoAccount(NoEndpoint<E>),
     /// A document could not be read and counts as absent.
     #[error("document `{id}` cannot be read: {error}")]
     Unreadable {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{BootstrapSettings, MergedEndpoint, Remark};
 use crate::callflow::kz_json::{self, NoMembers};
-use crate::callflow::{AccountId, Documents, NoEndpoint};
+use crate::callflow::{AccountId, Documents, Misshapen, NoEndpoint};
 use crate::json::Object;
 use crate::numbers::{AccountRules, BadRule, OnBadRule, Rules};
 
@@ -38,7 +38,7 @@ impl<'a, D: Documents> Scene<'a, D> {
         let classes: Vec<&str> = self.rules.classifier_names().collect();
         match super::endpoint(self.documents, self.account, id, &classes).await {
             Ok(endpoint) => {
-                self.remarks.extend(endpoint.misshapen().cloned().map(Remark::Misshapen));
+                self.misshapen(&endpoint);
                 Some(endpoint)
             }
             Err(NoEndpoint::Unreadable { id, error }) => {
@@ -51,12 +51,33 @@ impl<'a, D: Documents> Scene<'a, D> {
 
     /// The account's own document.
     pub(super) async fn account_document(&mut self) -> Option<Arc<Value>> {
-        let id = self.account.as_str();
-        let document = self.document(id).await;
-        if matches!(document, Ok(None)) {
-            self.remarks.push(Remark::NoAccount(id.to_owned()));
+        let id = self.account.as_str().to_owned();
+        match self.documents.account(self.account).await {
+            Ok(Some(document)) => return Some(document),
+            Ok(None) => self.remarks.push(Remark::NoAccount(NoEndpoint::Missing(id))),
+            Err(error) => {
+                self.remarks.push(Remark::NoAccount(NoEndpoint::Unreadable { id, error }));
+            }
         }
-        document.ok().flatten()
+        None
+    }
+
+    /// Looks at the account as an endpoint of its own: KAZOO reads its recording settings there.
+    pub(super) async fn check_account(&mut self) {
+        let classes: Vec<&str> = self.rules.classifier_names().collect();
+        let id = Some(self.account.as_str());
+        match super::endpoint(self.documents, self.account, id, &classes).await {
+            Ok(account) => self.misshapen(&account),
+            Err(reason) => self.remarks.push(Remark::NoAccount(reason)),
+        }
+    }
+
+    fn misshapen(&mut self, endpoint: &MergedEndpoint) {
+        let known = |shape: &Misshapen| {
+            self.remarks.iter().any(|it| matches!(it, Remark::Misshapen(other) if other == shape))
+        };
+        let new = endpoint.misshapen().filter(|shape| !known(shape));
+        self.remarks.extend(new.cloned().map(Remark::Misshapen));
     }
 
     /// A key of the account's own configuration.
@@ -66,15 +87,14 @@ impl<'a, D: Documents> Scene<'a, D> {
     ///
     /// Source: `kapps_account_config.erl` (`get_global`, `get`).
     pub(super) async fn account_config(&mut self, category: &str, key: &str) -> Option<Value> {
-        let config = self.document(&format!("configs_{category}")).await;
-        config.ok()??.get(key).cloned()
-    }
-
-    /// A document; one that cannot be read is remarked upon.
-    async fn document(&mut self, id: &str) -> Result<Option<Arc<Value>>, ()> {
-        self.documents.document(self.account, id).await.map_err(|error| {
-            self.remarks.push(Remark::Unreadable { id: id.to_owned(), error });
-        })
+        let id = format!("configs_{category}");
+        match self.documents.document(self.account, &id).await {
+            Ok(document) => document?.get(key).cloned(),
+            Err(error) => {
+                self.remarks.push(Remark::Unreadable { id, error });
+                None
+            }
+        }
     }
 
     /// The value under a path; what is in the way of it is remarked upon.
@@ -93,7 +113,10 @@ impl<'a, D: Documents> Scene<'a, D> {
     pub(super) fn unusable(&mut self, whose: &str, raised: &NoMembers, cure: &str) {
         let (whose, path) = (whose.to_owned(), raised.path.join("."));
         let (value, cure) = (raised.value.clone(), cure.to_owned());
-        self.remarks.push(Remark::Unusable { whose, path, value, cure });
+        let known = |it: &Remark<_>| matches!(it, Remark::Unusable { whose: of, path: at, .. } if *of == whose && *at == path);
+        if !self.remarks.iter().any(known) {
+            self.remarks.push(Remark::Unusable { whose, path, value, cure });
+        }
     }
 
     /// What number rules make of something, without those that KAZOO dies of.

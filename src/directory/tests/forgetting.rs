@@ -93,6 +93,7 @@ async fn a_change_of_a_callflow_changes_what_only_we_answer_to() {
 
 #[tokio::test]
 async fn a_sip_username_is_forgotten_with_what_may_have_it() {
+    type Forget = fn(&Directory);
     let documents = |id: &str| {
         json!({ account_db().encoded(): [{ "_id": id, "pvt_type": "device",
         "sip": { "username": "u", "method": "password" } }] })
