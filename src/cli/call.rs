@@ -13,7 +13,7 @@ use serde_json::Value;
 use self::print::{Line, Transcript};
 use super::run::{brokers, directory_options};
 use super::{CliError, OutputFormat, account_id, dialled, key_presses};
-use crate::amqp::Topology;
+use crate::amqp::{EXECUTE_QUEUE, ROUTE_QUEUE};
 use crate::directory::{AccountId, CouchDb, Database, Directory};
 use crate::json;
 use crate::numbers::Rules;
@@ -77,10 +77,21 @@ pub enum Seam {
     Route,
 }
 
+impl From<Seam> for peer::Seam {
+    fn from(seam: Seam) -> Self {
+        match seam {
+            Seam::Execute => Self::Execute,
+            Seam::Route => Self::Route,
+        }
+    }
+}
+
 /// Places the call and prints its transcript on standard output.
 pub async fn run(args: CallArgs, settings: Settings) -> Result<ExitCode, CliError> {
-    if args.seam == Seam::Route {
-        let reason = "--seam route: the route seam, which KAZOO 4.3 needs, is not in this version";
+    if args.seam == Seam::Route && args.on_live_cluster {
+        let reason = "--seam route does not go with --on-live-cluster: the callflow of a living \
+                      KAZOO would take the call that is handed back, too, and run what follows. \
+                      Use a broker of its own for tests";
         return Err(CliError::Usage(reason.to_owned()));
     }
     let (scenario, rules) = scenario(&args, &settings).await?;
@@ -114,7 +125,11 @@ async fn scenario(
         language: language.as_deref().unwrap_or("en-us"),
         host: settings.node.value.split_once('@').map_or("localhost", |(_, host)| host),
     };
-    let scenario = peer::scenario(&directory, &placing).await.map_err(failed)?;
+    let scenario = match args.seam {
+        Seam::Execute => peer::scenario(&directory, &placing).await,
+        Seam::Route => peer::route_scenario(&directory, &placing).await,
+    };
+    let scenario = scenario.map_err(failed)?;
     Ok((scenario, rules))
 }
 
@@ -141,16 +156,23 @@ async fn place(
     if !args.on_live_cluster {
         alone(peer, &settings.node.value, printer).await?;
     }
-    working(peer).await?;
+    working(peer, args.seam).await?;
     let checker = Checker::default();
     let play = Play {
+        seam: args.seam.into(),
         pace: Pace::BRISK,
         keys: args.dtmf.as_deref().unwrap_or_default(),
         patience: Duration::from_secs(args.timeout),
         linger: LINGER,
         checker: Some(&checker),
     };
-    let mut link = peer.call();
+    let mut link = match args.seam {
+        Seam::Execute => peer.call(),
+        Seam::Route => {
+            peer.play_callflow().await.map_err(failed)?;
+            peer.route_call()
+        }
+    };
     let call_id = link.ids().call_id.clone();
     printer.text(|| format!("\nThe call is {call_id}.\n\n"))?;
     let mut narrator = Narrator::new(scenario, rules);
@@ -201,19 +223,19 @@ async fn alone(peer: &Peer, own_node: &str, printer: &mut Printer) -> Result<(),
     )))
 }
 
-/// Refuses where the call would only wait: the workers' queue outlives them.
-async fn working(peer: &Peer) -> Result<(), CliError> {
-    let queues = Topology::execute(std::iter::empty::<String>()).work;
-    for queue in queues {
-        let found = peer.workers(&queue.name).await.map_err(failed)?;
-        if let Workers::Queue { workers: 0, waiting } = found {
-            return Err(CliError::Failed(format!(
-                "no worker is running: nobody takes calls from queue `{}`, in which {waiting} \
-                 wait. {}",
-                queue.name,
-                print::START_A_WORKER
-            )));
-        }
+/// Refuses where the call would only wait: the workers' queues outlive them.
+async fn working(peer: &Peer, seam: Seam) -> Result<(), CliError> {
+    let queue = match seam {
+        Seam::Execute => EXECUTE_QUEUE,
+        Seam::Route => ROUTE_QUEUE,
+    };
+    let found = peer.workers(queue).await.map_err(failed)?;
+    if let Workers::Queue { workers: 0, waiting } = found {
+        return Err(CliError::Failed(format!(
+            "no worker is running: nobody takes calls from queue `{queue}`, in which {waiting} \
+             wait. {}",
+            print::start_a_worker(seam)
+        )));
     }
     Ok(())
 }

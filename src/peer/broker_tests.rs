@@ -16,7 +16,7 @@ use super::received::{Received, text};
 use super::wire::{Asked, private_queue, properties, received};
 use super::{
     Checker, Company, Driven, End, Exchanged, LISTENING, Narrator, Pace, Peer, PeerError, Play,
-    Workers, drive, fixtures,
+    Seam, Workers, drive, fixtures,
 };
 use crate::amqp::{self, Broker, EndReason, Opened, SessionConfig, Topology};
 use crate::kapi::command::{self, Dialect, Target};
@@ -118,6 +118,7 @@ fn prefix() -> String {
 
 fn play<'a>(keys: &'a str, checker: &'a Checker) -> Play<'a> {
     Play {
+        seam: Seam::Execute,
         pace: Pace::BRISK,
         keys,
         patience: Duration::from_secs(5),

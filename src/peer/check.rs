@@ -38,7 +38,11 @@ impl Checker {
         };
         faults.extend(headers(body));
         let call_id = text(body, header::CALL_ID);
-        if call_id != ids.call_id {
+        if received.kind() == Kind::RouteResponse {
+            if text(body, header::MSG_ID) != ids.fetch_id {
+                faults.push("`Msg-ID` is not that of the request; KAZOO drops it".to_owned());
+            }
+        } else if call_id != ids.call_id {
             faults.push(format!("`Call-ID` is `{call_id}`, not this call's; KAZOO drops it"));
         }
         match received.kind() {
@@ -49,6 +53,16 @@ impl Checker {
                 if text(body, header::SERVER_ID).is_empty() {
                     faults.push("`Server-ID` is missing, so nobody can answer".to_owned());
                 }
+            }
+            Kind::RouteResponse => {
+                addressed(&mut faults, received, "targeted", &ids.executor);
+                self.schema(&mut faults, "kapi.route.resp", body);
+            }
+            Kind::Resume => {
+                if received.exchange != "kapps" {
+                    faults.push(format!("it came over `{}`, not `kapps`", received.exchange));
+                }
+                self.schema(&mut faults, "kapi.callflow.resume", body);
             }
             Kind::Other => faults.push(format!(
                 "`{}/{}` is no message of a worker's; KAZOO ignores it",

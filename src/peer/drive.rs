@@ -14,9 +14,23 @@ use super::wire::unix_micros;
 use crate::json::Object;
 use crate::kapi::Message;
 
+/// How long KAZOO 4.3 waits for somebody who takes a call.
+const ROUTE: Duration = Duration::from_millis(2600);
+
+/// How a call is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seam {
+    /// `callflow/action.execute` of KAZOO master and 5.
+    Execute,
+    /// `dialplan/route_req` of KAZOO 4.3.
+    Route,
+}
+
 /// How a call is played.
 #[derive(Debug, Clone, Copy)]
 pub struct Play<'a> {
+    /// How the call is handed over.
+    pub seam: Seam,
     /// How long things take.
     pub pace: Pace,
     /// What the caller presses when asked.
@@ -71,6 +85,16 @@ pub enum End {
         /// The `action.result`.
         result: Object,
     },
+    /// The worker handed the call back to callflow of 4.3.
+    Resumed {
+        /// When.
+        at: Duration,
+        /// The `callflow/resume`.
+        resume: Object,
+    },
+    /// No worker took the call within the time KAZOO 4.3 waits: callflow, which answers as well,
+    /// has it.
+    LeftToCallflow,
     /// The worker had the call hung up and gave no answer before.
     HungUp {
         /// When.
@@ -78,7 +102,7 @@ pub enum End {
         /// The cause.
         cause: String,
     },
-    /// No queue took the execute: nobody works here. The broker's words.
+    /// No queue took the call: nobody works here. The broker's words.
     Returned(String),
     /// The caller gave up.
     Unanswered,
@@ -89,7 +113,7 @@ pub enum End {
 pub struct Driven {
     /// How it ended.
     pub end: End,
-    /// When the worker said that it had taken the call.
+    /// When the worker said that it takes the call, or had taken it.
     pub accepted_at: Option<Duration>,
     /// Keys that the caller had no occasion to press.
     pub keys_left: usize,
@@ -104,7 +128,10 @@ pub async fn drive(
 ) -> Result<Driven, PeerError> {
     let ids = link.ids().clone();
     let switch = Switch::new(ids.call_id.clone(), play.pace, play.keys);
-    let execute = scenario.execute(&ids);
+    let first = match play.seam {
+        Seam::Execute => scenario.execute(&ids),
+        Seam::Route => Events { scenario, ids: &ids }.route_request(),
+    };
     let started = Instant::now();
     let mut drive = Drive {
         scenario,
@@ -113,11 +140,18 @@ pub async fn drive(
         switch,
         accepted_at: None,
         end: None,
-        until: play.patience,
+        until: match play.seam {
+            Seam::Execute => play.patience,
+            Seam::Route => play.patience.min(ROUTE),
+        },
         observe,
     };
-    drive.sent(Party::Callflow, Duration::ZERO, &execute);
-    if let Taken::Returned(words) = link.hand_over(&execute).await? {
+    let from = match play.seam {
+        Seam::Execute => Party::Callflow,
+        Seam::Route => Party::Switch,
+    };
+    drive.sent(from, Duration::ZERO, &first);
+    if let Taken::Returned(words) = link.hand_over(&first).await? {
         return Ok(drive.over(End::Returned(words)));
     }
     loop {
@@ -180,6 +214,9 @@ impl<F: FnMut(Exchanged)> Drive<'_, F> {
     }
 
     fn give_up(&mut self, now: Duration) {
+        if self.play.seam == Seam::Route && self.accepted_at.is_none() {
+            return self.ended(now, End::LeftToCallflow);
+        }
         self.switch.hang_up();
         self.ended(now, End::Unanswered);
     }
@@ -216,11 +253,14 @@ impl<F: FnMut(Exchanged)> Drive<'_, F> {
         let kind = received.kind();
         let mut faults =
             self.play.checker.map_or_else(Vec::new, |it| it.check(&received, link.ids()));
-        let answered = matches!(self.end, Some(End::Answered { .. }));
+        let answered = matches!(self.end, Some(End::Answered { .. } | End::Resumed { .. }));
         match kind {
             Kind::Result if answered => {
                 let fault = "a second result; KAZOO hands it to whatever action runs by then";
                 faults.push(fault.to_owned());
+            }
+            Kind::Resume if answered => {
+                faults.push("a second resume; KAZOO would run what follows twice".to_owned());
             }
             Kind::Command if answered => {
                 let fault = "a command after the result; KAZOO's own may have overtaken it";
@@ -233,8 +273,10 @@ impl<F: FnMut(Exchanged)> Drive<'_, F> {
             at,
             from: Party::Worker,
             to: match kind {
-                Kind::Accepted | Kind::Result => Party::Callflow,
-                Kind::Command | Kind::StatusRequest | Kind::Other => Party::Switch,
+                Kind::Accepted | Kind::Result | Kind::Resume => Party::Callflow,
+                Kind::Command | Kind::StatusRequest | Kind::RouteResponse | Kind::Other => {
+                    Party::Switch
+                }
             },
             exchange: received.exchange,
             routing_key: received.routing_key,
@@ -248,6 +290,12 @@ impl<F: FnMut(Exchanged)> Drive<'_, F> {
             }
             Kind::Result => self.ended(at, End::Answered { at, result: body }),
             Kind::Command => self.switch.command(self.started.elapsed(), &body),
+            Kind::RouteResponse => self.won(link, at, &body).await?,
+            Kind::Resume => {
+                self.ended(at, End::Resumed { at, resume: body });
+                let events = Events { scenario: self.scenario, ids: link.ids() };
+                link.tell(&events.flushed(self.state())).await?;
+            }
             Kind::StatusRequest => {
                 let events = Events { scenario: self.scenario, ids: link.ids() };
                 if let Some(answer) = events.status(&body, self.state()) {
@@ -258,6 +306,26 @@ impl<F: FnMut(Exchanged)> Drive<'_, F> {
             }
             Kind::Other => {}
         }
+        Ok(())
+    }
+
+    /// The first who answers wins the call.
+    async fn won(
+        &mut self,
+        link: &CallLink,
+        at: Duration,
+        response: &Object,
+    ) -> Result<(), PeerError> {
+        if self.accepted_at.is_some() || self.play.seam != Seam::Route {
+            return Ok(());
+        }
+        let events = Events { scenario: self.scenario, ids: link.ids() };
+        let Some(win) = events.route_win(response) else { return Ok(()) };
+        self.accepted_at = Some(at);
+        self.until = self.play.patience;
+        link.tell(&win).await?;
+        let now = self.started.elapsed();
+        self.sent(Party::Switch, now, &win);
         Ok(())
     }
 

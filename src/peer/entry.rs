@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::path::{self, Wanted};
 use super::scenario::{Account, Caller, CallerId, Callflow, Endpoint, Scenario};
 use crate::callflow::{
-    AccountId, Documents, EndpointRestrictions, Found, LookupError, OptionalGroups, Via,
-    account_rules, lookup, restrictions,
+    AccountId, Documents, EndpointRestrictions, ExclusiveDocuments, Found, LookupError,
+    OptionalGroups, Via, account_rules, lookup, lookup_exclusive, restrictions,
 };
 use crate::directory::{ReadError, ReadErrorClass};
 use crate::json::{self, Object};
@@ -122,7 +122,8 @@ pub async fn scenario<D: Documents>(
     documents: &D,
     placing: &Placing<'_>,
 ) -> Result<Scenario, EntryError> {
-    find(documents, placing, Wanted::Remote).await
+    let found = find(documents, placing).await?;
+    enter(documents, placing, found, Wanted::Remote).await
 }
 
 /// The same, but a node that is not for remote execution will do.
@@ -130,21 +131,46 @@ pub async fn native_scenario<D: Documents>(
     documents: &D,
     placing: &Placing<'_>,
 ) -> Result<Scenario, EntryError> {
-    find(documents, placing, Wanted::Any).await
+    let found = find(documents, placing).await?;
+    enter(documents, placing, found, Wanted::Any).await
 }
 
-async fn find<D: Documents>(
+/// What a worker of the route seam would take: any node, and numbers that only workers know.
+pub async fn route_scenario<D: ExclusiveDocuments>(
     documents: &D,
     placing: &Placing<'_>,
+) -> Result<Scenario, EntryError> {
+    let missing = match find(documents, placing).await {
+        Ok(found) => return enter(documents, placing, found, Wanted::Any).await,
+        Err(missing @ EntryError::NoCallflow { .. }) => missing,
+        Err(error) => return Err(error),
+    };
+    let number = request_user(documents, placing).await?;
+    let groups = OptionalGroups::NoCapture;
+    match lookup_exclusive(documents, placing.account, &number, groups).await {
+        Ok(Some(found)) => enter(documents, placing, found, Wanted::Any).await,
+        Ok(None) => Err(missing),
+        Err(error) => Err(unreadable("the callflows that only workers know".to_owned(), &error)),
+    }
+}
+
+async fn find<D: Documents>(documents: &D, placing: &Placing<'_>) -> Result<Found, EntryError> {
+    account_document(documents, placing).await?;
+    let number = request_user(documents, placing).await?;
+    match lookup(documents, placing.account, &number, OptionalGroups::Crash).await {
+        Ok(found) => Ok(found),
+        Err(error) => Err(no_callflow(documents, placing, &number, error).await),
+    }
+}
+
+async fn enter<D: Documents>(
+    documents: &D,
+    placing: &Placing<'_>,
+    found: Found,
     wanted: Wanted,
 ) -> Result<Scenario, EntryError> {
     let account = account_document(documents, placing).await?;
     let request_user = request_user(documents, placing).await?;
-    let found = match lookup(documents, placing.account, &request_user, OptionalGroups::Crash).await
-    {
-        Ok(found) => found,
-        Err(error) => return Err(no_callflow(documents, placing, &request_user, error).await),
-    };
     let (caller, language) = caller(documents, placing, &account).await?;
     let flow = with_preflow(&account, &found.flow);
     let exit_keys = json::object(&flow, "children").into_iter().flatten();

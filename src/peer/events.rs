@@ -169,7 +169,7 @@ impl Events<'_> {
     }
 
     /// Who the control process is in the headers of its messages.
-    fn control(&self) -> Identity {
+    pub(super) fn control(&self) -> Identity {
         Identity {
             app_name: "ecallmgr".to_owned(),
             app_version: "4.0.0".to_owned(),

@@ -35,6 +35,13 @@ impl CallIds {
             control: process(first.wrapping_add(2)),
         }
     }
+
+    /// New names for a call of KAZOO 4.3, whose addresses are names of queues. Its messages are
+    /// told by the call's id, and by the fetch's where they name no call.
+    pub fn of_route(queue: &str) -> Self {
+        let address = Address::queue(queue);
+        Self { executor: address.clone(), control: address, ..Self::new(queue, 0) }
+    }
 }
 
 fn pid(id: u32) -> String {

@@ -21,7 +21,7 @@ use super::ids::CallIds;
 use super::received::{Received, text};
 use super::wire::{Asked, call_id_of, private_queue, properties, received, short};
 use crate::amqp::{self, Broker, EndReason, Opened, SessionConfig, Step, Topology};
-use crate::kapi::{Exchange, Message, header};
+use crate::kapi::{Exchange, Message, header, routing};
 
 /// Why something could not be done over the broker.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -129,8 +129,13 @@ impl Peer {
         asked: &Asked<'_>,
     ) -> Result<(String, Channel, Channel, Consumer), PeerError> {
         let consuming = asked.channel(connection).await?;
-        for exchange in [Exchange::Targeted, Exchange::Callctl, Exchange::Callevt, Exchange::Kapps]
-        {
+        for exchange in [
+            Exchange::Targeted,
+            Exchange::Callctl,
+            Exchange::Callevt,
+            Exchange::Kapps,
+            Exchange::Callmgr,
+        ] {
             asked.declare(&consuming, exchange).await?;
         }
         let queue = private_queue(asked, &consuming).await?;
@@ -150,10 +155,28 @@ impl Peer {
         Ok((queue, confirmed, unconfirmed, consumer))
     }
 
+    /// Takes the part of callflow, too: calls that are handed back come here.
+    pub async fn play_callflow(&self) -> Result<(), PeerError> {
+        let queue = self.inner.queue.as_str();
+        self.on_scratch_channel(|channel| async move {
+            let asked = self.asked();
+            asked.bind(&channel, queue, Exchange::Kapps, routing::RESUME_KEY).await
+        })
+        .await
+    }
+
     /// A new call with names of its own.
     pub fn call(&self) -> CallLink {
         let number = self.inner.next_call.fetch_add(1, Ordering::Relaxed);
-        let ids = CallIds::new(&self.inner.queue, number);
+        self.call_of(CallIds::new(&self.inner.queue, number))
+    }
+
+    /// A new call of KAZOO 4.3.
+    pub fn route_call(&self) -> CallLink {
+        self.call_of(CallIds::of_route(&self.inner.queue))
+    }
+
+    fn call_of(&self, ids: CallIds) -> CallLink {
         let (sender, inbox) = unbounded_channel();
         let mut calls = self.inner.calls();
         // Once the connection has ended, the inbox ends with the last sender, which is this one.
@@ -223,7 +246,11 @@ impl Inner {
         let received = received(delivery, &self.prefix);
         let mut calls = self.calls();
         let pid = received.deliver_to_pid.as_ref();
-        let call_id = received.body.as_ref().map_or("", |body| text(body, header::CALL_ID));
+        // An answer to a route request names no call, but the request.
+        let call_id = received.body.as_ref().map_or("", |body| {
+            let names = [header::CALL_ID, header::MSG_ID].map(|name| text(body, name));
+            names.into_iter().find(|name| !name.is_empty()).unwrap_or_default()
+        });
         let key = pid.filter(|pid| calls.contains_key(*pid)).map_or(call_id, String::as_str);
         let key = key.to_owned();
         let Some(inbox) = calls.get(&key) else {
@@ -331,7 +358,7 @@ impl Drop for CallLink {
 /// What a call's messages are told by.
 fn keys(ids: &CallIds) -> impl Iterator<Item = String> {
     let pids = [&ids.executor, &ids.control].map(|address| address.pid.clone());
-    pids.into_iter().flatten().chain([ids.call_id.clone()])
+    pids.into_iter().flatten().chain([ids.call_id.clone(), ids.fetch_id.clone()])
 }
 
 /// Hands deliveries to their calls until the broker ends the consumer.

@@ -5,6 +5,7 @@
 
 use super::drive::End;
 use super::scenario::{CallerId, MODULE, Scenario};
+use crate::call::Call;
 use crate::json::{self, Object};
 use crate::kapi::ActionResult;
 use crate::kapi::result::RESULT_TERM;
@@ -52,6 +53,11 @@ impl Meaning {
                     "That cannot be told from here.",
                 ),
             },
+            End::Resumed { resume, .. } => Self::of_resume(scenario, resume, rules),
+            End::LeftToCallflow => over(
+                "none: no worker took the call".to_owned(),
+                "KAZOO's callflow, which answers route requests as well, runs its own module.",
+            ),
             End::HungUp { cause, .. } => over(
                 format!("none: the worker had the call hung up ({cause})"),
                 "KAZOO's executor hears of the hang-up and ends. Nothing follows.",
@@ -110,6 +116,20 @@ impl Meaning {
                 next: "KAZOO's executor ends and leaves the call alone.".to_owned(),
             },
         }
+    }
+
+    /// A call that goes back with what follows the node.
+    fn of_resume(scenario: &Scenario, resume: &Object, rules: &Rules) -> Self {
+        let call = Call::new(json::object(resume, "Call").cloned().unwrap_or_default());
+        let mut walk = Walk::start(scenario, rules);
+        walk.caller_id = Some(CallerId {
+            name: call.text("Caller-ID-Name").unwrap_or_default(),
+            number: call.text("Caller-ID-Number").unwrap_or_default(),
+        });
+        walk.sets_caller_id = call.kvs("dynamic_cid").is_some();
+        walk.destination = Some(call.request_user());
+        let answer = "resume: callflow takes the call back, changed, and runs what follows";
+        walk.along(json::object(resume, "Flow")).meaning(answer.to_owned())
     }
 
     fn branch(scenario: &Scenario, answer: &str, key: &str, rules: &Rules) -> Self {

@@ -21,6 +21,7 @@ mod link;
 mod meaning;
 mod path;
 mod received;
+mod route;
 mod scenario;
 mod switch;
 mod wire;
@@ -28,8 +29,8 @@ mod words;
 
 pub use check::Checker;
 pub use company::{Company, LISTENING, Workers};
-pub use drive::{Driven, End, Exchanged, Party, Play, drive};
-pub use entry::{EntryError, Placing, native_scenario, scenario};
+pub use drive::{Driven, End, Exchanged, Party, Play, Seam, drive};
+pub use entry::{EntryError, Placing, native_scenario, route_scenario, scenario};
 pub use events::{ChannelState, Events};
 pub use ids::CallIds;
 pub use link::{Arrival, CallLink, Peer, PeerError, Taken};

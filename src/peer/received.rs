@@ -35,6 +35,10 @@ pub enum Kind {
     Result,
     /// `call/command`.
     Command,
+    /// `dialplan/route_resp`.
+    RouteResponse,
+    /// `callflow/resume`.
+    Resume,
     /// `channel_status_req`, under either category.
     StatusRequest,
     /// Anything else.
@@ -67,6 +71,8 @@ fn kind(body: &Object) -> Kind {
         ("callflow", "action.accepted") => Kind::Accepted,
         ("callflow", "action.result") => Kind::Result,
         ("call", "command") => Kind::Command,
+        ("dialplan", "route_resp") => Kind::RouteResponse,
+        ("callflow", "resume") => Kind::Resume,
         ("call_event" | "channel", "channel_status_req") => Kind::StatusRequest,
         _ => Kind::Other,
     }

@@ -60,6 +60,24 @@ impl<'a> Narrator<'a> {
             }
             ("callflow", "action.result") => (name.to_owned(), self.result(body)),
             ("call", "command") => self.command(body),
+            ("dialplan", "route_req") => {
+                (name.to_owned(), "KAZOO asks who takes this call".to_owned())
+            }
+            ("dialplan", "route_resp") => {
+                (name.to_owned(), "a worker takes it, as callflow would".to_owned())
+            }
+            ("dialplan", "route_win") => {
+                (name.to_owned(), "the worker has won the call".to_owned())
+            }
+            ("callflow", "resume") => {
+                let end = super::drive::End::Resumed {
+                    at: std::time::Duration::ZERO,
+                    resume: body.clone(),
+                };
+                let caller_id = Meaning::of(self.scenario, &end, self.rules).caller_id;
+                let caller_id = caller_id.map(|it| format!(", caller ID {it}")).unwrap_or_default();
+                (name.to_owned(), format!("the call goes back to callflow{caller_id}"))
+            }
             ("call_event" | "channel", "channel_status_req") => {
                 (name.to_owned(), "is the caller still there?".to_owned())
             }

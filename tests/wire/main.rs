@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         ("faults", faults::TESTS),
         ("route", route::scenarios::TESTS),
         ("route_exclusive", route::exclusive::TESTS),
+        ("route_command", route::command::TESTS),
         ("route_bad_input", route::bad_input::TESTS),
         ("route_crashes", route::crashes::TESTS),
         ("figures", figures::TESTS),

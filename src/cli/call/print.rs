@@ -7,12 +7,19 @@ use serde_json::{Value, json};
 use crate::json::{self, Object};
 use crate::kapi::result::RESULT_TERM;
 use crate::numbers::Rules;
-use crate::peer::{Driven, End, Exchanged, Meaning, Play, Scenario, Told};
+use crate::peer::{self, Driven, End, Exchanged, Meaning, Play, Scenario, Told};
 
 /// What to do without a worker.
-pub(super) const START_A_WORKER: &str = "Start one against the same broker and virtual host \
-                                         with `kazoo-dynamic-cid run`, and wait until its \
-                                         /readyz answers 200";
+pub(super) fn start_a_worker(seam: impl Into<peer::Seam>) -> String {
+    let seams = match seam.into() {
+        peer::Seam::Execute => "",
+        peer::Seam::Route => " --seams route",
+    };
+    format!(
+        "Start one against the same broker and virtual host with `kazoo-dynamic-cid run{seams}`, \
+         and wait until its /readyz answers 200"
+    )
+}
 
 /// A message of the transcript.
 #[derive(Debug)]
@@ -109,12 +116,16 @@ impl<'a> Transcript<'a> {
         };
         let end = match &self.driven.end {
             End::Answered { .. } => "answered",
+            End::Resumed { .. } => "resumed",
+            End::LeftToCallflow => "left_to_callflow",
             End::HungUp { .. } => "hung_up",
             End::Returned(_) => "returned",
             End::Unanswered => "unanswered",
         };
         let at = match &self.driven.end {
-            End::Answered { at, .. } | End::HungUp { at, .. } => Some(milliseconds(*at)),
+            End::Answered { at, .. } | End::Resumed { at, .. } | End::HungUp { at, .. } => {
+                Some(milliseconds(*at))
+            }
             _ => None,
         };
         let faults: usize = self.lines.iter().map(|line| line.message.faults.len()).sum();
@@ -251,8 +262,17 @@ fn problem(call_id: &str, lines: &[Line], driven: &Driven, play: Play<'_>) -> Op
     let seconds = play.patience.as_secs();
     match (&driven.end, driven.accepted_at) {
         (End::Returned(words), _) => Some(format!(
-            "no worker is running, the broker gave the call back ({words}). {START_A_WORKER}"
+            "no worker is running, the broker gave the call back ({words}). {}",
+            start_a_worker(play.seam)
         )),
+        (End::LeftToCallflow, _) => Some(
+            "no worker took the call, so callflow would have it. A worker takes calls whose \
+             callflow begins with dynamic_cid and that are opted in: `\"worker\": true` in the \
+             node's data, or the account in worker.route_accounts of \
+             system_config/callflow.dynamic_cid. Its log says why it left this one alone, with \
+             `--log-filter debug` and in kazoo_dynamic_cid_route_requests of /metrics"
+                .to_owned(),
+        ),
         (End::Unanswered, None) => Some(format!(
             "no answer came within {seconds} s, nor a sign that a worker had taken the call. \
              Look for {call_id} in the worker's log, whether its /readyz answers 200, and in \
@@ -264,7 +284,7 @@ fn problem(call_id: &str, lines: &[Line], driven: &Driven, play: Play<'_>) -> Op
              longer with --timeout",
             at.as_millis()
         )),
-        (End::Answered { .. } | End::HungUp { .. }, _) => {
+        (End::Answered { .. } | End::Resumed { .. } | End::HungUp { .. }, _) => {
             let faulty = lines.iter().filter(|line| !line.message.faults.is_empty()).count();
             (faulty > 0).then(|| {
                 format!(

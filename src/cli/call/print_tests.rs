@@ -61,6 +61,7 @@ fn line(number: usize, faults: &[&str]) -> Line {
 }
 
 const PLAY: Play<'_> = Play {
+    seam: peer::Seam::Execute,
     pace: Pace::BRISK,
     keys: "123",
     patience: Duration::from_secs(30),

@@ -1,6 +1,7 @@
 //! Calls of KAZOO 4.3: the worker answers route requests and hands won calls back.
 
 pub(crate) mod bad_input;
+pub(crate) mod command;
 pub(crate) mod crashes;
 pub(crate) mod exclusive;
 pub(crate) mod figures;
