@@ -15,6 +15,7 @@ mod harness;
 mod kazoo;
 mod line;
 mod native;
+mod oracle;
 mod replay;
 mod servers;
 mod term;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         ("route_command", route::command::TESTS),
         ("route_bad_input", route::bad_input::TESTS),
         ("route_crashes", route::crashes::TESTS),
+        ("oracle", oracle::TESTS),
         ("figures", figures::TESTS),
         ("route_figures", route::figures::TESTS),
     ];
