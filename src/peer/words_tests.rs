@@ -128,9 +128,35 @@ fn a_stranger_among_messages_is_told_as_such() {
     let (scenario, rules) = (fixtures::scenario(), Rules::default());
     let mut narrator = Narrator::new(&scenario, &rules);
     let identity = Identity::new("a@b", "q");
-    for (kind, name) in [(("dialplan", "route_req"), "dialplan/route_req"), (("", ""), "?")] {
+    for (kind, name) in [(("directory", "reg_query"), "directory/reg_query"), (("", ""), "?")] {
         let message =
             Message::new(kind, Object::new(), &identity, crate::kapi::Exchange::Targeted, "q");
         assert_eq!(narrator.tell(&exchanged(Party::Worker, &message)).name, name);
+    }
+}
+
+#[test]
+fn a_call_of_kazoo_4_3_is_told_from_its_request_to_its_resume() {
+    let (scenario, rules) = (fixtures::scenario(), Rules::default());
+    let mut narrator = Narrator::new(&scenario, &rules);
+    let identity = Identity::new("a@b", "q");
+    let back = fixtures::object(json!({
+        "Call": {"Caller-ID-Name": "Sales", "Caller-ID-Number": "15145550100",
+            "Key-Value-Store": {"dynamic_cid": "15145550100"}},
+        "Flow": {"module": "resources"},
+    }));
+    for (kind, body, sentence) in [
+        (("dialplan", "route_req"), Object::new(), "KAZOO asks who takes this call"),
+        (("dialplan", "route_resp"), Object::new(), "a worker takes it, as callflow would"),
+        (("dialplan", "route_win"), Object::new(), "the worker has won the call"),
+        (
+            ("callflow", "resume"),
+            back,
+            "the call goes back to callflow, caller ID \"Sales\" <15145550100>",
+        ),
+    ] {
+        let message = Message::new(kind, body, &identity, crate::kapi::Exchange::Targeted, "q");
+        let told = narrator.tell(&exchanged(Party::Worker, &message));
+        assert_eq!((told.name.as_str(), told.sentence.as_str()), (kind.1, sentence));
     }
 }
