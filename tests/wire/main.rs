@@ -9,6 +9,7 @@
 mod account;
 mod check;
 mod couch;
+mod database_faults;
 mod events;
 mod executor;
 mod harness;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         ("service", service::TESTS),
         ("bad_input", bad_input::TESTS),
         ("faults", faults::TESTS),
+        ("database_faults", database_faults::TESTS),
         ("route", route::scenarios::TESTS),
         ("route_exclusive", route::exclusive::TESTS),
         ("route_command", route::command::TESTS),

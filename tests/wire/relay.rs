@@ -1,12 +1,34 @@
-//! A TCP relay in front of a server, to take the server away from one client.
+//! A TCP relay in front of a server, to take the server away from one client, or to let it answer
+//! what no server should.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use url::Url;
+
+/// What stands in the server's place for HTTP requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nobody listens.
+    Down,
+    /// Connections are taken, and nothing is ever said.
+    Silent,
+    /// The connection is cut once the request has come.
+    Cut,
+    /// An answer of this status, with CouchDB's kind of body.
+    Status(u16),
+    /// An answer that ends in the middle.
+    Truncated,
+    /// An answer that is no JSON.
+    NotJson,
+    /// An answer that is JSON, but nothing CouchDB says.
+    OtherJson,
+}
 
 pub(crate) struct Relay {
     address: SocketAddr,
@@ -32,8 +54,19 @@ impl Relay {
         Ok(url.to_string())
     }
 
+    /// The one before may not be gone yet.
+    async fn listener(&self) -> Result<TcpListener> {
+        for _ in 0..100 {
+            if let Ok(listener) = TcpListener::bind(self.address).await {
+                return Ok(listener);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(TcpListener::bind(self.address).await?)
+    }
+
     pub(crate) async fn open(&self) -> Result<()> {
-        let listener = TcpListener::bind(self.address).await?;
+        let listener = self.listener().await?;
         let server = self.server.clone();
         let task = tokio::spawn(async move {
             // Aborted with the task.
@@ -51,6 +84,23 @@ impl Relay {
         Ok(())
     }
 
+    /// Breaks every connection and puts a fault into the server's place.
+    pub(crate) async fn fail(&self, fault: Fault) -> Result<()> {
+        self.close();
+        if fault == Fault::Down {
+            return Ok(());
+        }
+        let listener = self.listener().await?;
+        let task = tokio::spawn(async move {
+            let mut clients = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                clients.spawn(misbehave(client, fault));
+            }
+        });
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
+        Ok(())
+    }
+
     /// Breaks every connection and refuses new ones.
     pub(crate) fn close(&self) {
         if let Some(task) = self.task.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -62,5 +112,36 @@ impl Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// Answers the requests of one connection.
+async fn misbehave(mut client: TcpStream, fault: Fault) {
+    let mut request = Vec::new();
+    loop {
+        while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+            // A client that is gone needs no answer.
+            let Ok(1..) = client.read_buf(&mut request).await else { return };
+        }
+        request.clear();
+        let answer = |status: u16, body: &str, length: usize| {
+            format!(
+                "HTTP/1.1 {status} Fault\r\nContent-Type: application/json\r\n\
+                 Content-Length: {length}\r\n\r\n{body}"
+            )
+        };
+        let whole = |status, body: &str| answer(status, body, body.len());
+        let answer = match fault {
+            Fault::Down | Fault::Cut => return,
+            Fault::Silent => return std::future::pending().await,
+            Fault::Status(status) => whole(status, r#"{"error":"fault","reason":"a test"}"#),
+            Fault::Truncated => answer(200, r#"{"rows":[{"id":"#, 4000),
+            Fault::NotJson => whole(200, "<html>It works!</html>"),
+            Fault::OtherJson => whole(200, r#"["not", "what", {"was": "asked"}]"#),
+        };
+        let sent = client.write_all(answer.as_bytes()).await;
+        if sent.is_err() || fault == Fault::Truncated {
+            return;
+        }
     }
 }
