@@ -155,11 +155,13 @@ async fn calls(
     let checker = Checker::default();
     let pace =
         Pace { play: Duration::from_millis(30), silences: false, key: Duration::from_millis(10) };
+    // A caller who is asked again types again.
+    let keys = "123456#".repeat(300);
     while Instant::now() < until {
         let play = Play {
             seam,
             pace,
-            keys: "123456",
+            keys: &keys,
             patience: Duration::from_secs(40),
             linger: LINGER,
             checker: Some(&checker),
