@@ -9,7 +9,7 @@ use kazoo_dynamic_cid::callflow::{LookupError, lookup};
 use kazoo_dynamic_cid::directory::{AccountId, Database, Directory, DirectoryOptions, Folder};
 use kazoo_dynamic_cid::dynamic_cid::{
     Change, Command, Context, Departures, Effect, Endpoint, Event, Job, List, ListRead, Mode,
-    NoopId, Outcome, Preset, Question, RouteTarget, Routed, SystemConfig,
+    Outcome, Preset, Question, RouteTarget, Routed, SystemConfig,
 };
 use kazoo_dynamic_cid::numbers::{AccountRules, OnBadRule, Rules};
 use kazoo_dynamic_cid::simulation::{self, Act, Happening, Script, ScriptStep, Trigger};
@@ -19,6 +19,7 @@ use kazoo_dynamic_cid::worker::route::hand_back;
 
 use crate::case::{Case, CaseStep, TimelineEntry};
 use crate::wire::Wire;
+use crate::words::{command_json, noop_id, set_json};
 
 /// What the run did, in the words of a case.
 #[derive(Debug, Clone, PartialEq)]
@@ -373,44 +374,4 @@ impl Recorder {
             _ => number,
         };
     }
-}
-
-fn noop_id(noop: NoopId) -> String {
-    format!("$N{}", noop.0)
-}
-
-/// A command in a case's words.
-fn command_json(command: &Command) -> Value {
-    match command {
-        Command::Play { media, noop } => json!({
-            "application": "queue", "insert_at": "tail", "commands": [
-                {"application": "noop", "msg_id": noop_id(*noop)},
-                {"application": "play", "media_name": media, "terminators": "any", "endless_playback": false},
-            ],
-        }),
-        Command::Flush { noop } => {
-            json!({"application": "noop", "insert_at": "flush", "msg_id": noop_id(*noop)})
-        }
-        Command::Answer => json!({"application": "answer", "insert_at": "tail"}),
-        Command::Hangup => {
-            json!({"application": "hangup", "insert_at": "tail", "hangup_cause": null})
-        }
-    }
-}
-
-/// The `set` command that KAZOO sends for a change.
-fn set_json(change: &Change, call: &Call) -> Value {
-    let variables = match change {
-        Change::Number(number) => {
-            json!({"Caller-ID-Number": number, "Privacy-Hide-Number": call.hides_number()})
-        }
-        Change::Name(name) => {
-            json!({"Caller-ID-Name": name, "Privacy-Hide-Name": call.hides_name()})
-        }
-        Change::Destination(destination) => json!({"Callee-ID-Number": destination.number}),
-    };
-    json!({
-        "application": "set", "insert_at": "now",
-        "custom_channel_vars": variables, "custom_call_vars": {},
-    })
 }

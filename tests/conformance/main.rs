@@ -18,6 +18,7 @@ mod difference;
 mod executor;
 mod table;
 mod wire;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -9,6 +9,8 @@ use kazoo_dynamic_cid::kapi::{Address, Identity, Message};
 use kazoo_dynamic_cid::worker::call_control::CallControl;
 use serde_json::{Map, Value, json};
 
+use crate::words::noop_id;
+
 /// The route seam's end of a call.
 pub(crate) struct Wire {
     identity: Identity,
@@ -69,7 +71,7 @@ impl Wire {
         );
         if application == "noop" {
             let noop = body["Msg-ID"].as_str().and_then(|id| self.noops.get(id));
-            words.insert("msg_id".to_owned(), noop.map(|noop| format!("$N{}", noop.0)).into());
+            words.insert("msg_id".to_owned(), noop.map(|noop| noop_id(*noop)).into());
         }
         if application == "hangup" {
             let cause = body.get("Hangup-Cause").cloned().unwrap_or_default();
