@@ -51,8 +51,13 @@ impl Other {
         let opened = amqp::open(&config, broker).await.unwrap();
         let channel = opened.connection.create_channel().await.unwrap();
         let asked = Asked { broker, limit: LIMIT, prefix };
-        for exchange in [Exchange::Targeted, Exchange::Callctl, Exchange::Callevt, Exchange::Kapps]
-        {
+        for exchange in [
+            Exchange::Targeted,
+            Exchange::Callctl,
+            Exchange::Callevt,
+            Exchange::Kapps,
+            Exchange::Callmgr,
+        ] {
             asked.declare(&channel, exchange).await.unwrap();
         }
         let queue = private_queue(&asked, &channel).await.unwrap();
@@ -130,7 +135,10 @@ fn play<'a>(keys: &'a str, checker: &'a Checker) -> Play<'a> {
 /// Places a call and returns how it ended, its messages and their names.
 async fn place(peer: &Peer, play: Play<'_>) -> (Driven, Vec<Exchanged>, Vec<String>) {
     let (scenario, rules) = (fixtures::scenario(), Rules::default());
-    let mut link = peer.call();
+    let mut link = match play.seam {
+        Seam::Execute => peer.call(),
+        Seam::Route => peer.route_call(),
+    };
     let mut messages = Vec::new();
     let driven = drive(&mut link, &scenario, play, |message| messages.push(message)).await.unwrap();
     let mut narrator = Narrator::new(&scenario, &rules);
@@ -268,6 +276,35 @@ async fn a_caller_who_gets_no_answer_hangs_up() {
     assert_eq!(names, ["action.execute", "CHANNEL_DESTROY"]);
     peer.close().await;
     mute.clean_up().await;
+}
+
+#[tokio::test]
+async fn who_answers_a_route_request_too_late_does_not_win_it() {
+    let Some(broker) = broker() else { return };
+    let prefix = prefix();
+    let mut worker = Other::new(&broker, &prefix).await;
+    worker.bind(Exchange::Callmgr, "route.req.#").await;
+    let worker = tokio::spawn(async move {
+        let request = worker.until("route_req", "").await.members();
+        // The caller of this test waits for 100 ms and listens for 200 ms more.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let identity = Identity::new("dcid@host", &worker.queue);
+        let kind = ("dialplan", "route_resp");
+        let key = text(&request, "Server-ID");
+        let body = fixtures::object(json!({"Custom-Channel-Vars": {}}));
+        let late = Message::new(kind, body, &identity, Exchange::Targeted, key);
+        worker.send(&late.with_msg_id(text(&request, "Msg-ID"))).await;
+        worker
+    });
+    let peer = Peer::connect_within(&broker, "peer-test@host", &prefix).await.unwrap();
+    let checker = Checker::default();
+    let patience = Duration::from_millis(100);
+    let play = Play { seam: Seam::Route, patience, ..play("", &checker) };
+    let (driven, _, names) = place(&peer, play).await;
+    worker.await.unwrap().clean_up().await;
+    peer.close().await;
+    assert_eq!((driven.end, driven.accepted_at), (End::LeftToCallflow, None));
+    assert_eq!(names, ["route_req", "route_resp"]);
 }
 
 #[tokio::test]

@@ -309,14 +309,15 @@ impl<F: FnMut(Exchanged)> Drive<'_, F> {
         Ok(())
     }
 
-    /// The first who answers wins the call.
+    /// The first who answers in time wins the call.
     async fn won(
         &mut self,
         link: &CallLink,
         at: Duration,
         response: &Object,
     ) -> Result<(), PeerError> {
-        if self.accepted_at.is_some() || self.play.seam != Seam::Route {
+        let too_late = self.accepted_at.is_some() || self.end.is_some();
+        if too_late || self.play.seam != Seam::Route {
             return Ok(());
         }
         let events = Events { scenario: self.scenario, ids: link.ids() };
