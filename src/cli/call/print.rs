@@ -269,8 +269,9 @@ fn problem(call_id: &str, lines: &[Line], driven: &Driven, play: Play<'_>) -> Op
             "no worker took the call, so callflow would have it. A worker takes calls whose \
              callflow begins with dynamic_cid and that are opted in: `\"worker\": true` in the \
              node's data, or the account in worker.route_accounts of \
-             system_config/callflow.dynamic_cid. Its log says why it left this one alone, with \
-             `--log-filter debug` and in kazoo_dynamic_cid_route_requests of /metrics"
+             system_config/callflow.dynamic_cid. Why it left this one alone, \
+             its log says with RUST_LOG=debug, and kazoo_dynamic_cid_route_requests_total of \
+             /metrics counts"
                 .to_owned(),
         ),
         (End::Unanswered, None) => Some(format!(
