@@ -125,6 +125,9 @@ impl Checker {
             // An executor's own hang-up has no sender on 4.3.
             if received.text("Application-Name") == "hangup" && received.text("Insert-At") == "tail"
             {
+                if !received.body["Server-ID"].is_null() {
+                    self.problems.push(format!("a hangup with a sender: {}", received.body));
+                }
                 received.body["Server-ID"] = Value::from("kazoo_dynamic_cid.");
             }
             self.message(&received, expected, &[call_id.to_owned()]);

@@ -15,6 +15,8 @@ use crate::transcript::{self, Transcript};
 /// What became of a replayed call.
 pub(crate) struct Replayed {
     pub(crate) response: Value,
+    /// Where the switch takes commands for the call.
+    pub(crate) control_queue: Value,
     pub(crate) taken: Taken,
     /// The worker's commands and then, from the resumed call, KAZOO's.
     pub(crate) course: Course,
@@ -44,9 +46,10 @@ pub(crate) async fn run(
         switchboard.hangs_up().await?;
     }
     let response = switchboard.response.clone();
+    let control_queue = switchboard.win()["Control-Queue"].clone();
     switchboard.close().await?;
     let course = course(scene, &taken)?;
-    Ok(Replayed { response, taken, course })
+    Ok(Replayed { response, control_queue, taken, course })
 }
 
 fn course(scene: &Scene<'_>, taken: &Taken) -> Result<Course> {
