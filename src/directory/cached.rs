@@ -3,14 +3,16 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 use crate::callflow::Patterns;
 
 use super::{
-    AccountId, Category, Database, DirectoryOptions, ReadError, Source,
+    AccountId, Category, Database, DirectoryOptions, ReadError, ReadErrorClass, Source, Subject,
     listing::{KAZOO, Listing},
     lists::Lists,
     load::Loader,
@@ -18,21 +20,26 @@ use super::{
     outage::Outage,
     report,
     shelf::Shelf,
-    slot::{Loaded, Way},
+    slot::{Answer, Loaded, Way},
 };
 use crate::{dynamic_cid::List, numbers::Rules};
 
 /// The category of number rules.
 const NUMBER_MANAGER: &str = "number_manager";
 
+/// How long serving kept data may take after a read's deadline.
+const SERVING: Duration = Duration::from_millis(20);
+
 /// Cached, typed reading. Cheap to clone; clones share what they keep.
 ///
 /// However many callers want something at once, it is read once. Errors are not kept, only that
-/// something does not exist, and that for a short time. While the database does not answer, data
+/// something does not exist, and that for a short time. While the database cannot be read, data
 /// past its time is served for a while, with a warning.
 #[derive(Clone)]
 pub struct Directory {
     inner: Arc<Inner>,
+    /// When reading has to be over.
+    deadline: Option<Instant>,
 }
 
 struct Inner {
@@ -55,22 +62,35 @@ impl Directory {
     /// Reads `source`; nothing is read yet.
     pub fn new(source: Arc<dyn Source>, options: DirectoryOptions) -> Self {
         let keeping = Keeping::from(&options);
-        let capacity = options.capacity;
+        let (capacity, observer) = (options.capacity, options.observer.as_ref());
         let lists = Lists::new(&options, &keeping);
         let inner = Inner {
-            loader: Loader { source, lists, max_rows: options.max_rows },
+            loader: Loader {
+                source,
+                lists,
+                max_list_rows: options.max_list_rows,
+                max_patterns: options.max_patterns,
+            },
             keeping,
             outage: Outage::default(),
-            documents: Shelf::new(capacity, &keeping),
-            config: Shelf::new(capacity, &keeping),
-            lists: Shelf::new(capacity, &keeping),
-            callflows: Listing::new(capacity, &keeping),
-            exclusive: Listing::new(capacity, &keeping),
-            usernames: Shelf::new(capacity, &keeping),
+            documents: Shelf::new(capacity, &keeping, observer),
+            config: Shelf::new(capacity, &keeping, observer),
+            lists: Shelf::new(capacity, &keeping, observer),
+            callflows: Listing::new(capacity, &keeping, observer),
+            exclusive: Listing::new(capacity, &keeping, observer),
+            usernames: Shelf::new(capacity, &keeping, observer),
             rules: Mutex::new(None),
             options,
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), deadline: None }
+    }
+
+    /// The same directory for one who can wait only so long for everything that is read from now
+    /// on. What is not read by then fails with [`ReadErrorClass::Deadline`], or is served as it was
+    /// kept.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        Self { inner: Arc::clone(&self.inner), deadline: Instant::now().checked_add(limit) }
     }
 
     /// A category of the system's configuration; one without any key where there is no document.
@@ -81,7 +101,7 @@ impl Directory {
         let database = Database::system_config();
         let (node, zone) = (inner.options.node.as_deref(), inner.options.zone.as_str());
         let load = || inner.loader.category(category, node, zone);
-        inner.read("config", &inner.config, &database, category, load).await
+        inner.read(self.deadline, "config", &inner.config, &database, category, load).await
     }
 
     /// A list with its entries indexed: the rows of the first of
@@ -91,7 +111,7 @@ impl Directory {
         let inner = &self.inner;
         let database = Database::account(account);
         let load = || inner.loader.list(&database, list_id);
-        inner.read("list", &inner.lists, &database, list_id, load).await
+        inner.read(self.deadline, "list", &inner.lists, &database, list_id, load).await
     }
 
     /// A document; a soft-deleted one reads as absent.
@@ -104,7 +124,7 @@ impl Directory {
     ) -> Result<Option<Arc<Value>>, ReadError> {
         let inner = &self.inner;
         let load = || inner.loader.document(database, id);
-        inner.read("document", &inner.documents, database, id, load).await
+        inner.read(self.deadline, "document", &inner.documents, database, id, load).await
     }
 
     /// A callflow by its id.
@@ -127,7 +147,8 @@ impl Directory {
         let inner = &self.inner;
         let database = Database::account(account);
         let load = || inner.loader.callflow_by_number(KAZOO, &database, number);
-        inner.read("number", &inner.callflows.numbers, &database, number, load).await
+        let numbers = &inner.callflows.numbers;
+        inner.read(self.deadline, "number", numbers, &database, number, load).await
     }
 
     /// All callflow patterns of an account, compiled.
@@ -137,7 +158,8 @@ impl Directory {
         let inner = &self.inner;
         let database = Database::account(account);
         let load = || inner.loader.patterns(KAZOO, &database);
-        inner.read("patterns", &inner.callflows.patterns, &database, "", load).await
+        let patterns = &inner.callflows.patterns;
+        inner.read(self.deadline, "patterns", patterns, &database, "", load).await
     }
 
     /// The callflow that has a number under our own key, where KAZOO does not look; of several the
@@ -151,11 +173,12 @@ impl Directory {
     ) -> Result<Option<Arc<Value>>, ReadError> {
         let inner = &self.inner;
         let database = Database::account(account);
-        if let Ok(None) = inner.exclusive_patterns(&database).await {
+        if let Ok(None) = inner.exclusive_patterns(self.deadline, &database).await {
             return Ok(None);
         }
         let load = || inner.loader.exclusive_by_number(&database, number);
-        inner.read("exclusive_number", &inner.exclusive.numbers, &database, number, load).await
+        let numbers = &inner.exclusive.numbers;
+        inner.read(self.deadline, "exclusive_number", numbers, &database, number, load).await
     }
 
     /// All patterns under our own key of an account's callflows, compiled.
@@ -163,7 +186,8 @@ impl Directory {
         &self,
         account: &AccountId,
     ) -> Result<Arc<Patterns>, ReadError> {
-        let patterns = self.inner.exclusive_patterns(&Database::account(account)).await?;
+        let database = Database::account(account);
+        let patterns = self.inner.exclusive_patterns(self.deadline, &database).await?;
         Ok(patterns.unwrap_or_default())
     }
 
@@ -178,7 +202,7 @@ impl Directory {
         let inner = &self.inner;
         let database = Database::account(account);
         let load = || inner.loader.endpoint_by_sip_username(&database, username);
-        inner.read("username", &inner.usernames, &database, username, load).await
+        inner.read(self.deadline, "username", &inner.usernames, &database, username, load).await
     }
 
     /// The account's own document, the copy in its database.
@@ -253,7 +277,19 @@ impl Directory {
         inner.usernames.forget_database(database);
     }
 
-    /// Forgets everything: notices may have been missed.
+    /// Notices may have been missed: everything is read again before it is used. Unlike what is
+    /// forgotten, it still serves while the database cannot be read.
+    pub fn distrust_everything(&self) {
+        let inner = &self.inner;
+        inner.documents.distrust_everything();
+        inner.config.distrust_everything();
+        inner.lists.distrust_everything();
+        inner.callflows.distrust_everything();
+        inner.exclusive.distrust_everything();
+        inner.usernames.distrust_everything();
+    }
+
+    /// Forgets everything.
     pub fn forget_everything(&self) {
         let inner = &self.inner;
         inner.loader.lists.forget_everything();
@@ -282,15 +318,18 @@ impl Inner {
     /// The exclusive patterns of an account; none where it has no views for them.
     async fn exclusive_patterns(
         &self,
+        deadline: Option<Instant>,
         database: &Database,
     ) -> Result<Option<Arc<Patterns>>, ReadError> {
         let load = || self.loader.exclusive_patterns(database);
-        self.read("exclusive_patterns", &self.exclusive.patterns, database, "", load).await
+        let patterns = &self.exclusive.patterns;
+        self.read(deadline, "exclusive_patterns", patterns, database, "", load).await
     }
 
     /// Reads through a shelf, and reports: each failed read once, by whoever made it.
     async fn read<V, F>(
         &self,
+        deadline: Option<Instant>,
         what: &'static str,
         kept: &Shelf<V>,
         database: &Database,
@@ -302,7 +341,27 @@ impl Inner {
         F: Future<Output = Result<Loaded<V>, ReadError>>,
     {
         let times = (&self.keeping, &self.outage);
-        let answer = kept.get(times, database, id, load).await;
+        let late = || {
+            let subject = Subject::Document(format!("{what} {id}").trim_end().to_owned());
+            let reason = "the time for all reads of this call is over";
+            ReadError::new(ReadErrorClass::Deadline, database, subject, reason)
+        };
+        let answer = match deadline {
+            None => kept.get(times, database, id, load).await,
+            Some(deadline) => {
+                // In time to serve what is kept instead; the outer limit is for waiting behind
+                // somebody who has more time.
+                let load = async || match timeout_at(deadline, load()).await {
+                    Ok(loaded) => loaded,
+                    Err(_) => Err(late()),
+                };
+                let read = kept.get(times, database, id, load);
+                match timeout_at(deadline + SERVING, read).await {
+                    Ok(answer) => answer,
+                    Err(_) => Answer::failed(late()),
+                }
+            }
+        };
         if let Some(failure) = &answer.failure {
             report::failure(failure, answer.value.is_ok());
         }

@@ -31,8 +31,12 @@ pub enum Subject {
 /// What kind of failure it was; everything that depends on the failure depends on this alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReadErrorClass {
-    /// No answer within the time allowed.
+    /// No answer within the time allowed for a read.
     Timeout,
+    /// The time for all reads of the caller's was over: [`Directory::within`].
+    ///
+    /// [`Directory::within`]: super::Directory::within
+    Deadline,
     /// No connection, or it broke before the answer was complete.
     Unreachable,
     /// HTTP 401 or 403.
@@ -56,6 +60,7 @@ impl ReadErrorClass {
     pub fn name(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
+            Self::Deadline => "deadline",
             Self::Unreachable => "unreachable",
             Self::Denied => "denied",
             Self::MissingDatabase => "missing_database",
@@ -67,9 +72,16 @@ impl ReadErrorClass {
         }
     }
 
-    /// Whether the database gave no usable answer at all, so that older data is better than none.
+    /// Whether the database did not answer, so that asking it again at once costs time.
     pub fn is_outage(self) -> bool {
-        matches!(self, Self::Timeout | Self::Unreachable | Self::Server)
+        matches!(self, Self::Timeout | Self::Deadline | Self::Unreachable | Self::Server)
+    }
+
+    /// Whether older data is better than this. So it is for everything that says nothing of the
+    /// data itself, also for a database or a view that has gone without a notice of it: KAZOO
+    /// takes views away for a moment when it refreshes them, and a node of a cluster may be behind.
+    pub fn excuses_older_data(self) -> bool {
+        self != Self::TooLarge
     }
 
     /// Whether the database said that what was asked does not exist.

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Database, options::Keeping, shelf::Shelf};
+use super::{
+    Database,
+    options::{Keeping, Observer},
+    shelf::Shelf,
+};
 
 /// The views of one listing.
 #[derive(Debug, Clone, Copy)]
@@ -32,13 +36,25 @@ pub(super) struct Listing<P> {
 }
 
 impl<P: Clone + Send + Sync + 'static> Listing<P> {
-    pub(super) fn new(capacity: u64, keeping: &Keeping) -> Self {
-        Self { numbers: Shelf::new(capacity, keeping), patterns: Shelf::new(capacity, keeping) }
+    pub(super) fn new(
+        capacity: u64,
+        keeping: &Keeping,
+        observer: Option<&Arc<dyn Observer>>,
+    ) -> Self {
+        Self {
+            numbers: Shelf::new(capacity, keeping, observer),
+            patterns: Shelf::new(capacity, keeping, observer),
+        }
     }
 
     pub(super) fn forget_database(&self, database: &Database) {
         self.numbers.forget_database(database);
         self.patterns.forget_database(database);
+    }
+
+    pub(super) fn distrust_everything(&self) {
+        self.numbers.distrust_everything();
+        self.patterns.distrust_everything();
     }
 
     pub(super) fn forget_everything(&self) {

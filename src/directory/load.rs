@@ -23,7 +23,8 @@ const MANY_PATTERNS: usize = 20;
 pub(super) struct Loader {
     pub(super) source: Arc<dyn Source>,
     pub(super) lists: Lists,
-    pub(super) max_rows: usize,
+    pub(super) max_list_rows: usize,
+    pub(super) max_patterns: usize,
 }
 
 impl Loader {
@@ -63,18 +64,18 @@ impl Loader {
         list_id: &str,
     ) -> Result<Loaded<Arc<List>>, ReadError> {
         let (rows, document) = tokio::join!(
-            self.lists.rows(&*self.source, database, list_id, self.limit()),
+            self.lists.rows(&*self.source, database, list_id, one_more(self.max_list_rows)),
             self.stored(database, list_id),
         );
         let rows = rows?;
-        self.check(rows.len(), || {
-            ReadError::new(
+        if rows.len() > self.max_list_rows {
+            return Err(ReadError::new(
                 ReadErrorClass::TooLarge,
                 database,
                 Subject::Document(list_id.to_owned()),
-                format!("the list has more entries than the limit of {}", self.max_rows),
-            )
-        })?;
+                format!("the list has more entries than the limit of {}", self.max_list_rows),
+            ));
+        }
         let (document, unread) = match document {
             Ok(document) => (document, false),
             Err(error) => {
@@ -121,17 +122,17 @@ impl Loader {
             view: views.patterns,
             key: None,
             include_docs: false,
-            limit: Some(self.limit()),
+            limit: Some(one_more(self.max_patterns)),
         };
         let rows = self.source.view(database, &query).await?;
-        self.check(rows.len(), || {
-            ReadError::new(
+        if rows.len() > self.max_patterns {
+            return Err(ReadError::new(
                 ReadErrorClass::TooLarge,
                 database,
                 Subject::View(query.name()),
-                format!("the account has more patterns than the limit of {}", self.max_rows),
-            )
-        })?;
+                format!("the account has more patterns than the limit of {}", self.max_patterns),
+            ));
+        }
         let weight = 1 + share(rows.len(), 1);
         let value = heavy::run(rows.len() > MANY_PATTERNS, move || {
             let text = |row: Row| match row.key {
@@ -197,15 +198,11 @@ impl Loader {
     async fn stored(&self, database: &Database, id: &str) -> Result<Option<Value>, ReadError> {
         Ok(self.source.document(database, id).await?.filter(is_present))
     }
+}
 
-    /// One row more than allowed, to see that there are more.
-    fn limit(&self) -> usize {
-        self.max_rows.saturating_add(1)
-    }
-
-    fn check(&self, rows: usize, error: impl FnOnce() -> ReadError) -> Result<(), ReadError> {
-        if rows > self.max_rows { Err(error()) } else { Ok(()) }
-    }
+/// One row more than allowed, to see that there are more.
+fn one_more(limit: usize) -> usize {
+    limit.saturating_add(1)
 }
 
 impl Loaded<Option<Arc<Value>>> {

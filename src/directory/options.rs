@@ -8,13 +8,16 @@ const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Is told of every read; metrics are made of it.
 pub trait Observer: Send + Sync {
     /// A read of `what` (`document`, `config`, `list`, `number`, `patterns`, `exclusive_number`,
-    /// `exclusive_patterns`, `number_rules`) ended with `outcome`: `hit`, `miss` (read from the database), `shared` (another caller's read was
-    /// waited for), `stale` (kept data, as the database does not answer), `default` (KAZOO's own
-    /// number rules, as the stored ones cannot be read), or the name of a
-    /// [`ReadErrorClass`](super::ReadErrorClass).
+    /// `exclusive_patterns`, `number_rules`) ended with `outcome`: `hit`, `miss` (read from the
+    /// database), `shared` (another caller's read was waited for), `stale` (kept data, as the
+    /// database cannot be read), `default` (KAZOO's own number rules, as the stored ones cannot be
+    /// read), or the name of a [`ReadErrorClass`](super::ReadErrorClass).
     ///
     /// A failed refresh behind a stale answer is reported beside it.
     fn read(&self, what: &'static str, outcome: &'static str);
+
+    /// Something had to go to make room for something else.
+    fn evicted(&self) {}
 }
 
 /// The options of a [`Directory`](super::Directory).
@@ -29,7 +32,7 @@ pub struct DirectoryOptions {
     pub ttl: Duration,
     /// The same for what does not exist.
     pub absent_ttl: Duration,
-    /// How much longer something is served while the database does not answer.
+    /// How much longer something is served while the database cannot be read.
     pub stale_for: Duration,
     /// How long the database is left alone after it did not answer, where there is kept data to
     /// serve instead.
@@ -37,8 +40,10 @@ pub struct DirectoryOptions {
     /// How much is kept of each kind (documents, configuration, lists, numbers, patterns). A small
     /// document, four list entries and one pattern count one each, which is about 2 KiB.
     pub capacity: u64,
-    /// A view with more rows than this is an error.
-    pub max_rows: usize,
+    /// A list with more entries than this cannot be read.
+    pub max_list_rows: usize,
+    /// With more patterns than this those of an account cannot be read.
+    pub max_patterns: usize,
     /// The views that hold list entries, as design document and view, in the order they are
     /// tried: KAZOO 4's, then KAZOO 5's.
     pub list_views: Vec<(String, String)>,
@@ -56,7 +61,8 @@ impl Default for DirectoryOptions {
             stale_for: Duration::from_secs(600),
             retry_pause: Duration::from_secs(5),
             capacity: 50_000,
-            max_rows: 100_000,
+            max_list_rows: 100_000,
+            max_patterns: 10_000,
             list_views: [("lists", "entries"), ("contacts", "entries")]
                 .map(|(design, view)| (design.to_owned(), view.to_owned()))
                 .to_vec(),
@@ -76,7 +82,8 @@ impl fmt::Debug for DirectoryOptions {
             .field("stale_for", &self.stale_for)
             .field("retry_pause", &self.retry_pause)
             .field("capacity", &self.capacity)
-            .field("max_rows", &self.max_rows)
+            .field("max_list_rows", &self.max_list_rows)
+            .field("max_patterns", &self.max_patterns)
             .field("list_views", &self.list_views)
             .field("observer", &self.observer.is_some())
             .finish()

@@ -18,7 +18,7 @@ pub(super) fn failure(error: &ReadError, served_stale: bool) {
             view,
             class,
             reason,
-            "the database does not answer, older data is served"
+            "the database cannot be read, older data is served"
         );
     } else {
         tracing::warn!(database, document, view, class, reason, "the database cannot be read");

@@ -8,13 +8,13 @@ use std::{
     },
 };
 
-use moka::sync::Cache;
+use moka::{notification::RemovalCause, sync::Cache};
 
 use super::{
     Database, ReadError,
-    options::Keeping,
+    options::{Keeping, Observer},
     outage::Outage,
-    slot::{Answer, Loaded, Slot, Way},
+    slot::{Answer, Loaded, Slot, Trust, Way},
 };
 
 /// Slots, found by the epoch of their database and their id.
@@ -24,6 +24,7 @@ use super::{
 pub(super) struct Shelf<V> {
     slots: Index<Key, Arc<Slot<V>>>,
     epochs: Epochs,
+    trust: AtomicU64,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -33,15 +34,26 @@ struct Key {
 }
 
 impl<V: Clone + Send + Sync + 'static> Shelf<V> {
-    pub(super) fn new(capacity: u64, keeping: &Keeping) -> Self {
+    pub(super) fn new(
+        capacity: u64,
+        keeping: &Keeping,
+        observer: Option<&Arc<dyn Observer>>,
+    ) -> Self {
         // Slots judge their age themselves; this only drops those that nobody refreshes.
         let longest = keeping.ttl + keeping.stale_for + keeping.retry_pause;
-        let slots = Cache::builder()
+        let mut slots = Cache::builder()
             .max_capacity(capacity)
             .weigher(|_, slot: &Arc<Slot<V>>| slot.weight())
-            .time_to_live(longest)
-            .build();
-        Self { slots: Index::new(slots), epochs: Epochs::new(capacity) }
+            .time_to_live(longest);
+        if let Some(observer) = observer.cloned() {
+            slots = slots.eviction_listener(move |_, _, cause| {
+                if cause == RemovalCause::Size {
+                    observer.evicted();
+                }
+            });
+        }
+        let (epochs, trust) = (Epochs::new(capacity), AtomicU64::new(0));
+        Self { slots: Index::new(slots.build()), epochs, trust }
     }
 
     /// What is kept under an id, or what `load` reads.
@@ -55,9 +67,10 @@ impl<V: Clone + Send + Sync + 'static> Shelf<V> {
     where
         F: Future<Output = Result<Loaded<V>, ReadError>>,
     {
+        let trust = Trust(self.trust.load(Ordering::SeqCst));
         let key = Key { epoch: self.epochs.current(database), id: id.to_owned() };
         let slot = self.slots.find_or(&key, |_| true, Arc::default);
-        let answer = slot.get(keeping, outage, load).await;
+        let answer = slot.get(keeping, outage, trust, load).await;
         if answer.way == Way::Miss && answer.value.is_ok() {
             // In again, with its new weight and age, unless it was detached meanwhile.
             self.slots.replace_if(&key, |found| Arc::ptr_eq(found, &slot));
@@ -73,6 +86,12 @@ impl<V: Clone + Send + Sync + 'static> Shelf<V> {
 
     pub(super) fn forget_database(&self, database: &Database) {
         self.epochs.of.remove(database);
+    }
+
+    /// All that is kept may be out of date: it is read again before it is used, and only used
+    /// where that fails.
+    pub(super) fn distrust_everything(&self) {
+        self.trust.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(super) fn forget_everything(&self) {

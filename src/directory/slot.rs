@@ -1,12 +1,12 @@
 //! One thing that is kept: read once for everyone who waits, refreshed when it is old, served
-//! beyond that while the database does not answer.
+//! beyond that while the database cannot be read.
 
 use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::{ReadError, clock, options::Keeping, outage::Outage};
@@ -30,9 +30,13 @@ pub(super) enum Way {
     Miss,
     /// Somebody else read it meanwhile.
     Shared,
-    /// It is older than allowed, but the database does not answer.
+    /// It is older than allowed, but the database cannot be read.
     Stale,
 }
+
+/// How often all that is kept has become doubtful. What was read before the last time is old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Trust(pub(super) u64);
 
 #[derive(Debug)]
 pub(super) struct Answer<V> {
@@ -62,6 +66,8 @@ struct Kept<V> {
     value: Result<V, ReadError>,
     fresh_until: Instant,
     usable_until: Instant,
+    /// Since when it was current: see [`Trust`].
+    trust: Trust,
     /// Whether the last refresh failed.
     stale: bool,
 }
@@ -94,12 +100,13 @@ impl<V: Clone> Slot<V> {
         &self,
         keeping: &Keeping,
         outage: &Outage,
+        trust: Trust,
         load: impl FnOnce() -> F,
     ) -> Answer<V>
     where
         F: Future<Output = Result<Loaded<V>, ReadError>>,
     {
-        let (seen, fallback, refresh_failed) = match self.state().look() {
+        let (seen, fallback, refresh_failed) = match self.state().look(trust) {
             Look::Fresh(answer) => return answer,
             Look::Old { reads, fallback, refresh_failed } => (reads, fallback, refresh_failed),
         };
@@ -115,7 +122,7 @@ impl<V: Clone> Slot<V> {
             (Err(_), Some(value)) if refresh_failed => return Answer::stale(value),
             (Err(_), _) => self.flight.lock().await,
         };
-        if let Some(answer) = self.state().ended_since(seen) {
+        if let Some(answer) = self.state().ended_since(seen, trust) {
             return answer;
         }
         let outcome = load().await;
@@ -126,7 +133,7 @@ impl<V: Clone> Slot<V> {
         if let Ok(loaded) = &outcome {
             self.weight.store(loaded.weight, Ordering::Relaxed);
         }
-        self.state().settle(outcome, keeping)
+        self.state().settle(outcome, keeping, trust)
     }
 
     fn state(&self) -> MutexGuard<'_, State<V>> {
@@ -135,10 +142,12 @@ impl<V: Clone> Slot<V> {
 }
 
 impl<V: Clone> State<V> {
-    fn look(&self) -> Look<V> {
+    fn look(&self, trust: Trust) -> Look<V> {
         let now = clock::now();
         match &self.kept {
-            Some(kept) if now < kept.fresh_until => Look::Fresh(kept.answer(Way::Hit)),
+            Some(kept) if now < kept.fresh_until && kept.trust >= trust => {
+                Look::Fresh(kept.answer(Way::Hit))
+            }
             kept => {
                 let usable = kept.as_ref().filter(|kept| now < kept.usable_until);
                 Look::Old {
@@ -152,11 +161,11 @@ impl<V: Clone> State<V> {
 
     /// What a read came to that ended after `seen` reads had. Everyone who waited for it takes
     /// that, a failure too: asking one after the other would add their timeouts up.
-    fn ended_since(&self, seen: u64) -> Option<Answer<V>> {
+    fn ended_since(&self, seen: u64, trust: Trust) -> Option<Answer<V>> {
         if self.reads == seen {
             return None;
         }
-        match (&self.failure, &self.kept) {
+        match (&self.failure, self.kept.as_ref().filter(|kept| kept.trust >= trust)) {
             (Some(error), _) => {
                 Some(Answer { value: Err(error.clone()), way: Way::Shared, failure: None })
             }
@@ -165,22 +174,25 @@ impl<V: Clone> State<V> {
         }
     }
 
-    fn settle(&mut self, outcome: Result<Loaded<V>, ReadError>, keeping: &Keeping) -> Answer<V> {
+    /// Takes a read's outcome in, which began while things were trusted as given.
+    fn settle(
+        &mut self,
+        outcome: Result<Loaded<V>, ReadError>,
+        keeping: &Keeping,
+        trust: Trust,
+    ) -> Answer<V> {
         let now = clock::now();
         self.reads += 1;
         self.failure = None;
         let error = match outcome {
             Ok(loaded) => {
                 let ttl = if loaded.absent { keeping.absent_ttl } else { keeping.ttl };
-                let stale_for = keeping.stale_for;
-                return self.keep(Ok(loaded.value), now + ttl, stale_for);
-            }
-            Err(error) if error.class().is_missing() => {
-                return self.keep(Err(error), now + keeping.absent_ttl, Duration::ZERO);
+                let usable_until = now + ttl + keeping.stale_for;
+                return self.keep(Ok(loaded.value), now + ttl, usable_until, trust);
             }
             Err(error) => error,
         };
-        if error.class().is_outage()
+        if error.class().excuses_older_data()
             && let Some(kept) = &mut self.kept
             && now < kept.usable_until
             && let Ok(value) = &kept.value
@@ -188,7 +200,12 @@ impl<V: Clone> State<V> {
             let value = value.clone();
             kept.fresh_until = kept.usable_until.min(now + keeping.retry_pause);
             kept.stale = true;
+            kept.trust = kept.trust.max(trust);
             return Answer { failure: Some(error), ..Answer::stale(value) };
+        }
+        if error.class().is_missing() {
+            let until = now + keeping.absent_ttl.min(keeping.retry_pause);
+            return self.keep(Err(error), until, until, trust);
         }
         self.failure = Some(error.clone());
         Answer { value: Err(error.clone()), way: Way::Miss, failure: Some(error) }
@@ -198,12 +215,12 @@ impl<V: Clone> State<V> {
         &mut self,
         value: Result<V, ReadError>,
         fresh_until: Instant,
-        stale_for: Duration,
+        usable_until: Instant,
+        trust: Trust,
     ) -> Answer<V> {
-        let usable_until = fresh_until + stale_for;
         let failure = value.as_ref().err().cloned();
         let answer = Answer { value: value.clone(), way: Way::Miss, failure };
-        self.kept = Some(Kept { value, fresh_until, usable_until, stale: false });
+        self.kept = Some(Kept { value, fresh_until, usable_until, trust, stale: false });
         answer
     }
 }
@@ -218,5 +235,10 @@ impl<V: Clone> Kept<V> {
 impl<V> Answer<V> {
     fn stale(value: V) -> Self {
         Self { value: Ok(value), way: Way::Stale, failure: None }
+    }
+
+    /// A read that came to nothing, known to nobody else.
+    pub(super) fn failed(error: ReadError) -> Self {
+        Self { value: Err(error.clone()), way: Way::Miss, failure: Some(error) }
     }
 }

@@ -153,19 +153,6 @@ async fn old_data_is_served_while_the_database_does_not_answer() {
 }
 
 #[tokio::test]
-async fn old_data_is_not_served_when_the_database_says_no() {
-    for class in [ReadErrorClass::Denied, ReadErrorClass::Malformed, ReadErrorClass::Refused] {
-        let fake = Fake::new(&documents(1));
-        let directory = directory(&fake);
-        directory.document(&account_db(), "dev").await.unwrap();
-        fake.fail("", class);
-        clock::test::advance(901);
-        let error = directory.document(&account_db(), "dev").await.unwrap_err();
-        assert_eq!(error.class(), class);
-    }
-}
-
-#[tokio::test]
 async fn one_timeout_is_enough_for_everything_that_is_kept() {
     let fake = Fake::new(&documents(1));
     let directory = directory(&fake);
@@ -243,6 +230,39 @@ async fn times_of_any_length_are_accepted() {
             assert!(directory.document(&account_db(), "dev").await.unwrap().is_some());
             assert!(directory.document(&account_db(), "none").await.unwrap().is_none());
         }
+    }
+}
+
+#[derive(Default)]
+struct Evictions(std::sync::atomic::AtomicUsize);
+
+impl Observer for Evictions {
+    fn read(&self, _what: &'static str, _outcome: &'static str) {}
+
+    fn evicted(&self) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn what_has_to_go_for_something_else_is_told() {
+    let fake = Fake::new(&documents(1));
+    let evictions = Arc::new(Evictions::default());
+    let directory = Directory::new(
+        Arc::<Fake>::clone(&fake),
+        DirectoryOptions {
+            capacity: 5,
+            observer: Some(Arc::<Evictions>::clone(&evictions)),
+            ..DirectoryOptions::default()
+        },
+    );
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    let mut id = 0;
+    while evictions.0.load(std::sync::atomic::Ordering::Relaxed) == 0 {
+        assert!(std::time::Instant::now() < deadline, "nothing had to go for {id} documents");
+        id += 1;
+        directory.document(&account_db(), &format!("absent-{id}")).await.unwrap();
+        tokio::task::yield_now().await;
     }
 }
 

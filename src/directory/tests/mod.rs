@@ -1,5 +1,6 @@
 //! The cached directory over a source that counts, fails and stalls as it is told.
 
+mod doubts;
 mod forgetting;
 mod keeping;
 mod reading;

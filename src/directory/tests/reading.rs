@@ -277,7 +277,11 @@ async fn more_rows_than_allowed_are_an_error_that_names_the_limit() {
     stored.push(json!({ "_id": "f", "pvt_type": "callflow", "patterns": ["1", "2", "3"] }));
     let fake = Fake::new(&json!({ account_db().encoded(): stored }));
     for (max_rows, class) in [(3, None), (2, Some(ReadErrorClass::TooLarge))] {
-        let options = DirectoryOptions { max_rows, ..DirectoryOptions::default() };
+        let options = DirectoryOptions {
+            max_list_rows: max_rows,
+            max_patterns: max_rows,
+            ..DirectoryOptions::default()
+        };
         let directory = Directory::new(Arc::<Fake>::clone(&fake), options);
         let list = directory.list(&account(), "list").await.err();
         let patterns = directory.patterns(&account()).await.err();
