@@ -5,14 +5,38 @@
 //! digits, possessive quantifiers), so these run on PCRE2 with the limits that keep a hostile
 //! pattern from holding a worker: what exceeds them counts as no match, as in Erlang.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use pcre2::bytes::{CaptureLocations, Regex, RegexBuilder};
 
 /// A pattern longer than this is refused; KAZOO's own are tens of bytes long.
 pub const MAX_PATTERN_BYTES: usize = 8 * 1024;
 
-/// Steps PCRE may take on one subject. Erlang allows ten times as many; no pattern of a callflow
-/// comes near either, and at this limit a hostile one holds a thread for about ten milliseconds.
+/// Steps PCRE may take on one subject where [`limit_matches`] sets no other limit. Erlang allows
+/// ten times as many; no pattern of a callflow comes near either, and at this limit a hostile one
+/// holds a thread for about ten milliseconds.
 pub const MATCH_LIMIT: u32 = 1_000_000;
+
+/// The limit for patterns that are compiled from now on. One for the whole process: patterns are
+/// compiled wherever documents are read, and what the limit protects is the process.
+static LIMIT: AtomicU32 = AtomicU32::new(MATCH_LIMIT);
+/// Who is told that a match was given up.
+static GIVEN_UP: OnceLock<GivenUp> = OnceLock::new();
+
+/// Is told the pattern of a match that was given up.
+type GivenUp = Box<dyn Fn(&str) + Send + Sync>;
+
+/// PCRE2's codes for a match that took too many steps, went too deep, or needed too much memory.
+const GIVEN_UP_CODES: [i32; 4] = [-47, -53, -63, -46];
+
+/// Sets the limit of steps for patterns that are compiled from now on, and who is told of matches
+/// that were given up; of several calls the first one's observer counts.
+pub fn limit_matches(steps: u32, given_up: impl Fn(&str) + Send + Sync + 'static) {
+    LIMIT.store(steps, Ordering::Relaxed);
+    // An observer that is there already stays.
+    let _ = GIVEN_UP.set(Box::new(given_up));
+}
 
 /// Why a pattern cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +80,10 @@ impl Pattern {
         let build = |text: &str| RegexBuilder::new().jit_if_available(true).build(text);
         // Compiled once as written, so that an error's offset counts in the operator's own text.
         build(source)
-            .and_then(|_| build(&format!("(*LIMIT_MATCH={MATCH_LIMIT}){source}")))
+            .and_then(|_| {
+                let steps = LIMIT.load(Ordering::Relaxed);
+                build(&format!("(*LIMIT_MATCH={steps}){source}"))
+            })
             .map(|regex| Self { source: source.to_owned(), regex })
             .map_err(|error| PatternError::Invalid {
                 pattern: source.to_owned(),
@@ -71,13 +98,20 @@ impl Pattern {
 
     /// Whether the pattern is found anywhere in the subject.
     pub fn is_match(&self, subject: &str) -> bool {
-        self.regex.is_match(subject.as_bytes()).unwrap_or(false)
+        self.regex.is_match(subject.as_bytes()).unwrap_or_else(|error| {
+            self.gave_up(&error);
+            false
+        })
     }
 
     /// The first match with its groups.
     pub fn captures(&self, subject: &str) -> Option<Match> {
         let mut locations = self.regex.capture_locations();
-        let whole = self.regex.captures_read(&mut locations, subject.as_bytes()).ok()??;
+        let whole = self
+            .regex
+            .captures_read(&mut locations, subject.as_bytes())
+            .inspect_err(|error| self.gave_up(error))
+            .ok()??;
         let groups = (1..=self.last_set_group(&locations))
             .map(|group| part(subject, locations.get(group)))
             .collect();
@@ -96,6 +130,15 @@ impl Pattern {
             .iter()
             .enumerate()
             .filter_map(|(group, name)| Some((name.as_deref()?, group.checked_sub(1)?)))
+    }
+
+    /// What exceeds the limits counts as no match, but not in silence.
+    fn gave_up(&self, error: &pcre2::Error) {
+        if GIVEN_UP_CODES.contains(&error.code())
+            && let Some(tell) = GIVEN_UP.get()
+        {
+            tell(&self.source);
+        }
     }
 
     fn last_set_group(&self, locations: &CaptureLocations) -> usize {
@@ -146,9 +189,20 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_pattern_ends_as_no_match() {
-        let subject = format!("{}!", "a".repeat(40));
-        assert!(!Pattern::new("^(a+)+$").unwrap().is_match(&subject));
+    fn a_hostile_pattern_ends_as_no_match_and_is_told_of() {
+        static TOLD: AtomicU32 = AtomicU32::new(0);
+        limit_matches(MATCH_LIMIT, |pattern| {
+            if pattern == "^(a+)+$" {
+                TOLD.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let (hostile, subject) = (Pattern::new("^(a+)+$").unwrap(), format!("{}!", "a".repeat(40)));
+        assert!(!hostile.is_match(&subject));
+        assert_eq!(TOLD.load(Ordering::Relaxed), 1);
+        assert_eq!(hostile.captures(&subject), None);
+        assert_eq!(TOLD.load(Ordering::Relaxed), 2);
+        assert!(!hostile.is_match("b"));
+        assert_eq!(TOLD.load(Ordering::Relaxed), 2);
     }
 
     #[test]

@@ -12,11 +12,14 @@ use super::CliError;
 use crate::amqp::{Broker, SessionConfig, SessionState, Stop, Topology, supervise};
 use crate::directory::{CouchDb, Directory, DirectoryOptions, Observer};
 use crate::kapi::conf;
+use crate::kapi::inbound::DecodeLimits;
 use crate::operations::health::{self, Health};
 use crate::operations::inspection::Inspected;
+use crate::operations::limits::{Limit, Limits};
 use crate::operations::{Metrics, http};
+use crate::pattern;
 use crate::settings::{Listen, Seams, Settings};
-use crate::worker::Worker;
+use crate::worker::{Worker, WorkerOptions};
 
 /// How long the connection may take to close once nothing runs any more.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -30,14 +33,17 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
     let mut signals = Signals::new()?;
     let metrics = Arc::new(Metrics::new());
     let source = Arc::new(Inspected::new(Arc::new(couchdb(&settings)?), Arc::clone(&metrics)));
+    let limits = Arc::new(Limits::new(Arc::clone(&metrics)));
+    limit_patterns(&settings, &limits);
     let options = DirectoryOptions {
-        observer: Some(Arc::new(Counting(Arc::clone(&metrics)))),
+        observer: Some(Arc::new(Counting { metrics: Arc::clone(&metrics), limits })),
         ..directory_options(&settings)
     };
     let directory = Directory::new(Arc::clone(&source) as _, options);
     let node = settings.node.value.clone();
     let seams = settings.seams.value;
-    let worker = Worker::new(node.clone(), directory.clone(), Arc::clone(&metrics), seams);
+    let options = worker_options(&settings);
+    let worker = Worker::new(options, directory.clone(), Arc::clone(&metrics));
     let worker = Arc::new(worker.inspecting(Arc::clone(&source)));
     announce(&settings);
 
@@ -57,7 +63,7 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
     }
     let topology = topology(seams, &node);
     let mut config = SessionConfig::new(brokers(&settings)?, node, topology);
-    config.prefetch = settings.prefetch.value;
+    config.prefetch = prefetch(&settings);
     let session = tokio::spawn(supervise(config, Arc::clone(&worker) as _, stop.clone(), state));
 
     signals.until_stopped(&worker).await;
@@ -136,16 +142,68 @@ pub(super) fn directory_options(settings: &Settings) -> DirectoryOptions {
         node: settings.config_node.value.clone(),
         zone: settings.zone.value.clone(),
         ttl: settings.cache_ttl.value,
+        stale_for: settings.limits.cache_stale.value,
         capacity: settings.cache_capacity.value,
+        max_list_rows: whole(settings.limits.max_list_rows.value),
+        max_patterns: whole(settings.limits.max_patterns.value),
         ..DirectoryOptions::default()
     }
 }
 
-struct Counting(Arc<Metrics>);
+/// Numbers of settings are bounded far below what the machine can count to.
+fn whole(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn worker_options(settings: &Settings) -> WorkerOptions {
+    let limits = &settings.limits;
+    WorkerOptions {
+        node: settings.node.value.clone(),
+        seams: settings.seams.value,
+        calls: limits.prefetch.value,
+        account_rate: u32::try_from(limits.account_rate.value).unwrap_or(u32::MAX),
+        messages: DecodeLimits {
+            max_bytes: whole(limits.max_message.value),
+            max_depth: whole(limits.max_depth.value),
+        },
+        read_deadline: limits.read_deadline.value,
+    }
+}
+
+/// A few more than calls may be in flight: those beyond are told to go on, which takes a moment.
+fn prefetch(settings: &Settings) -> u16 {
+    let calls = settings.limits.prefetch.value;
+    calls.saturating_add((calls / 10).max(100))
+}
+
+/// The limit of every regular expression in this process, and what is said of those that reach it.
+fn limit_patterns(settings: &Settings, limits: &Arc<Limits>) {
+    let steps = u32::try_from(settings.limits.match_limit.value).unwrap_or(u32::MAX);
+    let limits = Arc::clone(limits);
+    pattern::limit_matches(steps, move |pattern| {
+        limits.reached(Limit::Match, &format!("pattern `{pattern}`"));
+    });
+}
+
+struct Counting {
+    metrics: Arc<Metrics>,
+    limits: Arc<Limits>,
+}
 
 impl Observer for Counting {
     fn read(&self, what: &'static str, outcome: &'static str) {
-        self.0.read(what, outcome);
+        self.metrics.read(what, outcome);
+        let limit = match (what, outcome) {
+            ("list", "too_large") => Limit::ListRows,
+            ("patterns" | "exclusive_patterns", "too_large") => Limit::Patterns,
+            (_, "deadline") => Limit::ReadDeadline,
+            _ => return,
+        };
+        self.limits.reached(limit, what);
+    }
+
+    fn evicted(&self) {
+        self.limits.reached(Limit::Cache, "something was kept for something else");
     }
 }
 

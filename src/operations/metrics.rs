@@ -31,6 +31,7 @@ pub struct Metrics {
     route_requests: Family<Labels, Counter>,
     route_answer_seconds: Histogram,
     route_wins: Family<Labels, Counter>,
+    limits: Family<Labels, Counter>,
     /// Calls in flight.
     pub in_flight: Gauge<i64, AtomicI64>,
     /// Whether the worker consumes: 1 or 0.
@@ -65,6 +66,7 @@ impl Metrics {
             // 100 µs to 1.6 s: from answers out of the cache to those that come too late.
             route_answer_seconds: Histogram::new(exponential_buckets(0.0001, 2.0, 15)),
             route_wins: Family::default(),
+            limits: Family::default(),
             in_flight: Gauge::default(),
             consuming: Gauge::default(),
         };
@@ -126,6 +128,7 @@ impl Metrics {
             "Calls won over the route seam, by whether they were offered for",
             self.route_wins.clone(),
         );
+        registry.register("limits", "How often a limit was reached", self.limits.clone());
         registry.register("in_flight", "Actions running now", self.in_flight.clone());
         registry.register("consuming", "Whether work is consumed now", self.consuming.clone());
     }
@@ -155,6 +158,11 @@ impl Metrics {
     /// A call was won.
     pub fn won(&self, outcome: &'static str) {
         self.route_wins.get_or_create(&vec![("outcome", outcome)]).inc();
+    }
+
+    /// A limit was reached.
+    pub fn limit(&self, limit: &'static str) {
+        self.limits.get_or_create(&vec![("limit", limit)]).inc();
     }
 
     /// An action was given up; nobody waits for its answer.

@@ -3,6 +3,7 @@
 pub mod health;
 pub mod http;
 pub mod inspection;
+pub mod limits;
 pub mod logs;
 mod metrics;
 

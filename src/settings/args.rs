@@ -57,9 +57,6 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "TIME", help = r::GRACE.help(), long_help = r::GRACE.long_help())]
     pub(super) grace: Option<String>,
 
-    #[arg(long, global = true, value_name = "NUMBER", help = r::PREFETCH.help(), long_help = r::PREFETCH.long_help())]
-    pub(super) prefetch: Option<String>,
-
     #[arg(long, global = true, value_name = "TIME", help = r::CACHE_TTL.help(), long_help = r::CACHE_TTL.long_help())]
     pub(super) cache_ttl: Option<String>,
 
@@ -68,6 +65,41 @@ pub struct GlobalArgs {
 
     #[arg(long, global = true, value_name = "FORMAT", help = r::LOG_FORMAT.help(), long_help = r::LOG_FORMAT.long_help())]
     pub(super) log_format: Option<String>,
+
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+}
+
+/// The flags that bound what the worker takes on.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct LimitArgs {
+    #[arg(long, global = true, value_name = "NUMBER", help = r::PREFETCH.help(), long_help = r::PREFETCH.long_help())]
+    prefetch: Option<String>,
+
+    #[arg(long, global = true, value_name = "NUMBER", help = r::ACCOUNT_RATE.help(), long_help = r::ACCOUNT_RATE.long_help())]
+    account_rate: Option<String>,
+
+    #[arg(long, global = true, value_name = "TIME", help = r::CACHE_STALE.help(), long_help = r::CACHE_STALE.long_help())]
+    cache_stale: Option<String>,
+
+    #[arg(long, global = true, value_name = "TIME", help = r::READ_DEADLINE.help(), long_help = r::READ_DEADLINE.long_help())]
+    read_deadline: Option<String>,
+
+    #[arg(long, global = true, value_name = "SIZE", help = r::MAX_MESSAGE.help(), long_help = r::MAX_MESSAGE.long_help())]
+    max_message: Option<String>,
+
+    #[arg(long, global = true, value_name = "NUMBER", help = r::MAX_DEPTH.help(), long_help = r::MAX_DEPTH.long_help())]
+    max_depth: Option<String>,
+
+    #[arg(long, global = true, value_name = "NUMBER", help = r::MAX_LIST_ROWS.help(), long_help = r::MAX_LIST_ROWS.long_help())]
+    max_list_rows: Option<String>,
+
+    #[arg(long, global = true, value_name = "NUMBER", help = r::MAX_PATTERNS.help(), long_help = r::MAX_PATTERNS.long_help())]
+    max_patterns: Option<String>,
+
+    #[arg(long, global = true, value_name = "NUMBER", help = r::MATCH_LIMIT.help(), long_help = r::MATCH_LIMIT.long_help())]
+    match_limit: Option<String>,
 }
 
 impl GlobalArgs {
@@ -84,13 +116,30 @@ impl GlobalArgs {
             "seams" => &self.seams,
             "listen" => &self.listen,
             "grace" => &self.grace,
-            "prefetch" => &self.prefetch,
             "cache-ttl" => &self.cache_ttl,
             "cache-capacity" => &self.cache_capacity,
             "log-format" => &self.log_format,
-            _ => &None,
+            other => return self.limits.value(other).into_iter().collect(),
         };
         one.iter().map(String::as_str).collect()
+    }
+}
+
+impl LimitArgs {
+    fn value(&self, setting: &str) -> Option<&str> {
+        let value = match setting {
+            "prefetch" => &self.prefetch,
+            "account-rate" => &self.account_rate,
+            "cache-stale" => &self.cache_stale,
+            "read-deadline" => &self.read_deadline,
+            "max-message" => &self.max_message,
+            "max-depth" => &self.max_depth,
+            "max-list-rows" => &self.max_list_rows,
+            "max-patterns" => &self.max_patterns,
+            "match-limit" => &self.match_limit,
+            _ => &None,
+        };
+        value.as_deref()
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::config_ini::{ConfigIni, DEFAULT_ZONE, Viewpoint};
 use super::reference as r;
 use super::resolver::{OWN_SECTION, Resolver};
-use super::{Environment, GlobalArgs, Origin, Problems, Settings, Sourced, connections, values};
+use super::{
+    Environment, GlobalArgs, Limits, Origin, Problems, Settings, Sourced, connections, values,
+};
 
 /// KAZOO's own variable for the zone.
 const KAZOO_ZONE: &str = "KAZOO_ZONE";
@@ -41,16 +43,13 @@ impl Settings {
         let grace = r.one_or_default(&r::GRACE, |text| {
             values::duration(text, Duration::ZERO..=3600 * SECOND)
         });
-        let prefetch = r.one_or_default(&r::PREFETCH, |text| {
-            let number = values::whole_number(text, 1..=u64::from(u16::MAX))?;
-            u16::try_from(number).map_err(|_| None)
-        });
         let cache_ttl = r.one_or_default(&r::CACHE_TTL, |text| {
             values::duration(text, SECOND..=24 * 3600 * SECOND)
         });
         let cache_capacity = r.one_or_default(&r::CACHE_CAPACITY, |text| {
             values::whole_number(text, 100..=10_000_000)
         });
+        let limits = Limits::load(r);
         let log_format = r.one_or_default(&r::LOG_FORMAT, values::log_format);
         let log_filter = r.one_or_default(&r::LOG_FILTER, values::log_filter);
 
@@ -70,9 +69,9 @@ impl Settings {
                 seams: seams?,
                 listen: listen?,
                 grace: grace?,
-                prefetch: prefetch?,
                 cache_ttl: cache_ttl?,
                 cache_capacity: cache_capacity?,
+                limits: limits?,
                 log_format: log_format?,
                 log_filter: log_filter?,
                 notices,

@@ -9,6 +9,7 @@ mod args;
 mod config_ini;
 mod connections;
 mod environment;
+mod limits;
 mod load;
 mod origin;
 mod problem;
@@ -23,6 +24,7 @@ use std::time::Duration;
 pub use self::args::{GlobalArgs, Sensitive};
 pub use self::config_ini::{ConfigIni, DEFAULT_ZONE, FileError, RemoteZone, Section, SyntaxError};
 pub use self::environment::{Environment, Process};
+pub use self::limits::Limits;
 pub use self::origin::{Origin, Sourced};
 pub use self::problem::{EXIT_USAGE, Problem, Problems};
 pub use self::reference::{SettingDoc, reference};
@@ -56,12 +58,12 @@ pub struct Settings {
     pub listen: Sourced<Listen>,
     /// How long calls in flight may take to finish when we are told to stop.
     pub grace: Sourced<Duration>,
-    /// How many calls may be in flight.
-    pub prefetch: Sourced<u16>,
     /// How long a document is trusted without news.
     pub cache_ttl: Sourced<Duration>,
     /// How many documents and lists are kept.
     pub cache_capacity: Sourced<u64>,
+    /// What bounds the rest.
+    pub limits: Limits,
     /// Form of the log lines.
     pub log_format: Sourced<LogFormat>,
     /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
@@ -96,7 +98,9 @@ impl Settings {
         let time = |setting, time: &Sourced<Duration>| {
             row(setting, values::duration_text(time.value), &time.origin)
         };
-        let user = &self.couchdb_user;
+        let number =
+            |setting, number: &Sourced<u64>| row(setting, number.value.to_string(), &number.origin);
+        let (user, limits) = (&self.couchdb_user, &self.limits);
         let config_node = self.config_node.value.clone().unwrap_or_else(none);
         vec![
             row(reference::CONFIG, config.unwrap_or_else(none), &self.config_file.origin),
@@ -111,13 +115,21 @@ impl Settings {
             row(reference::SEAMS, self.seams.value.to_string(), &self.seams.origin),
             row(reference::LISTEN, self.listen.value.to_string(), &self.listen.origin),
             time(reference::GRACE, &self.grace),
-            row(reference::PREFETCH, self.prefetch.value.to_string(), &self.prefetch.origin),
+            number(reference::PREFETCH, &limits.prefetch.clone().map(u64::from)),
             time(reference::CACHE_TTL, &self.cache_ttl),
+            time(reference::CACHE_STALE, &limits.cache_stale),
+            number(reference::CACHE_CAPACITY, &self.cache_capacity),
+            time(reference::READ_DEADLINE, &limits.read_deadline),
+            number(reference::ACCOUNT_RATE, &limits.account_rate),
             row(
-                reference::CACHE_CAPACITY,
-                self.cache_capacity.value.to_string(),
-                &self.cache_capacity.origin,
+                reference::MAX_MESSAGE,
+                values::size_text(limits.max_message.value),
+                &limits.max_message.origin,
             ),
+            number(reference::MAX_DEPTH, &limits.max_depth),
+            number(reference::MAX_LIST_ROWS, &limits.max_list_rows),
+            number(reference::MAX_PATTERNS, &limits.max_patterns),
+            number(reference::MATCH_LIMIT, &limits.match_limit),
             row(reference::LOG_FORMAT, self.log_format.value.to_string(), &self.log_format.origin),
             row(reference::LOG_FILTER, self.log_filter.value.clone(), &self.log_filter.origin),
         ]

@@ -47,7 +47,7 @@ impl SettingDoc {
 
 macro_rules! setting {
     ($constant:ident, $name:literal, $key:literal, $suffix:literal, $rest:expr) => {
-        pub(super) const $constant: SettingDoc = SettingDoc {
+        pub(in crate::settings) const $constant: SettingDoc = SettingDoc {
             name: $name,
             flag: Some(concat!("--", $name)),
             variable: Some(concat!("KAZOO_DYNAMIC_CID_", $suffix)),
@@ -66,6 +66,13 @@ const fn doc(
 ) -> SettingDoc {
     SettingDoc { name: "", flag: None, variable: None, key: None, kazoo, default, allowed, meaning }
 }
+
+mod limits;
+
+pub(super) use limits::{
+    ACCOUNT_RATE, CACHE_STALE, MATCH_LIMIT, MAX_DEPTH, MAX_LIST_ROWS, MAX_MESSAGE, MAX_PATTERNS,
+    PREFETCH, READ_DEADLINE,
+};
 
 const NODE_NAME: &str = "name@host of letters, digits and `_ - .`, at most 128 characters";
 
@@ -211,13 +218,6 @@ setting!(
     )
 );
 setting!(
-    PREFETCH,
-    "prefetch",
-    "prefetch",
-    "PREFETCH",
-    doc("10000", "a whole number from 1 to 65535", "How many calls may be in flight at once", None,)
-);
-setting!(
     CACHE_TTL,
     "cache-ttl",
     "cache_ttl",
@@ -277,7 +277,15 @@ pub fn reference() -> Vec<SettingDoc> {
         GRACE,
         PREFETCH,
         CACHE_TTL,
+        CACHE_STALE,
         CACHE_CAPACITY,
+        READ_DEADLINE,
+        ACCOUNT_RATE,
+        MAX_MESSAGE,
+        MAX_DEPTH,
+        MAX_LIST_ROWS,
+        MAX_PATTERNS,
+        MATCH_LIMIT,
         LOG_FORMAT,
         LOG_FILTER,
     ]

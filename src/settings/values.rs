@@ -9,6 +9,10 @@ use std::time::Duration;
 /// Why a value was refused: `None` where the setting's list of allowed values says it.
 pub(super) type Refusal = Option<&'static str>;
 
+/// Bytes in a `KiB` and a `MiB`.
+pub(super) const KIB: u64 = 1024;
+pub(super) const MIB: u64 = 1024 * KIB;
+
 /// Where HTTP is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listen {
@@ -122,6 +126,29 @@ fn with_units(mut rest: &str) -> Option<u64> {
     Some(total)
 }
 
+/// A number of bytes such as `65536`, `512KiB`, `1MiB`.
+pub(super) fn size(text: &str, allowed: RangeInclusive<u64>) -> Result<u64, Refusal> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit {
+        "" => 1,
+        "KiB" => KIB,
+        "MiB" => MIB,
+        _ => return Err(None),
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+    bytes.filter(|bytes| allowed.contains(bytes)).ok_or(None)
+}
+
+/// A size as it can be given: `1MiB`, `100000`.
+pub(super) fn size_text(bytes: u64) -> String {
+    match bytes {
+        bytes if bytes > 0 && bytes % MIB == 0 => format!("{}MiB", bytes / MIB),
+        bytes if bytes > 0 && bytes % KIB == 0 => format!("{}KiB", bytes / KIB),
+        bytes => bytes.to_string(),
+    }
+}
+
 /// A time as it can be given: `1500ms`, `30s`.
 pub(super) fn duration_text(time: Duration) -> String {
     match time.as_millis() {
@@ -185,6 +212,27 @@ mod tests {
     fn a_time_prints_as_it_can_be_given() {
         for (milliseconds, expected) in [(0, "0s"), (1500, "1500ms"), (60_000, "60s")] {
             assert_eq!(duration_text(Duration::from_millis(milliseconds)), expected);
+        }
+    }
+
+    #[test]
+    fn a_size_may_be_written_with_units() {
+        for (text, expected) in [
+            ("65536", Ok(64 * KIB)),
+            ("64KiB", Ok(64 * KIB)),
+            ("3MiB", Ok(3 * MIB)),
+            ("1", Err(None)),
+            ("9MiB", Err(None)),
+            ("1mb", Err(None)),
+            ("MiB", Err(None)),
+            ("1.5MiB", Err(None)),
+            ("99999999999999999999MiB", Err(None)),
+            ("18446744073709551615KiB", Err(None)),
+        ] {
+            assert_eq!(size(text, KIB..=8 * MIB), expected, "{text}");
+        }
+        for text in ["0", "1000", "1KiB", "1025", "64MiB"] {
+            assert_eq!(size_text(size(text, 0..=64 * MIB).unwrap()), text);
         }
     }
 

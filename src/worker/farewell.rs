@@ -1,11 +1,16 @@
 //! Telling a caller that nothing more can be done, and hanging up: better than silence.
 
+use std::time::Duration;
+
 use super::session::Session;
 use super::{Shared, context};
 use crate::directory::AccountId;
 use crate::dynamic_cid::BAD_DESTINATION;
 use crate::kapi::command::{self, Dialect, Target};
 use crate::kapi::{Address, Message, new_msg_id};
+
+/// How long may be looked for the account's own prompt: the caller has waited long enough.
+const READING: Duration = Duration::from_millis(500);
 
 /// A call that can be spoken to, whatever else is known of it.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +32,8 @@ pub(super) async fn farewell(
     caller: Caller<'_>,
 ) -> Vec<Message> {
     let Caller { call_id, control_queue, account, language } = caller;
-    let media = context::prompt(&shared.directory, account, language, BAD_DESTINATION).await;
+    let directory = shared.directory.within(READING);
+    let media = context::prompt(&directory, account, language, BAD_DESTINATION).await;
     let identity = &session.identity;
     let target = Target { identity, control_queue, call_id, dialect: Dialect::V43 };
     vec![command::play(&target, &media, &new_msg_id()), command::hangup_of_executor(&target, None)]

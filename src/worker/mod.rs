@@ -13,6 +13,7 @@ mod conversation;
 mod documents;
 mod execute;
 mod farewell;
+mod gate;
 pub mod hand_back;
 mod reports;
 pub mod route;
@@ -28,11 +29,16 @@ use tracing::Instrument;
 
 use crate::amqp::{Delivery, EndReason, Handler, Link};
 use crate::directory::{Database, Directory};
-use crate::kapi::inbound::{Delivered, DocumentChange, Execute, RejectReason};
+use crate::kapi::inbound::{
+    DecodeLimits, Delivered, DocumentChange, Execute, RejectReason, Waiting, WaitingCaller,
+};
 use crate::kapi::{self, Inbound, Rejection};
 use crate::operations::Metrics;
 use crate::operations::inspection::Inspected;
+use crate::operations::limits::{Limit, Limits};
 use crate::settings::Seams;
+use farewell::{Caller, farewell};
+use gate::Gate;
 use reports::Reports;
 use route::{Came, RouteSeam};
 use session::Session;
@@ -42,16 +48,43 @@ const FRESH: Duration = Duration::from_secs(2);
 /// How often the worker looks for what is over.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// What a worker is told.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// Our name.
+    pub node: String,
+    /// Where calls come from.
+    pub seams: Seams,
+    /// How many calls may be in flight.
+    pub calls: u16,
+    /// How many calls one account may begin in a second.
+    pub account_rate: u32,
+    /// What is read of messages.
+    pub messages: DecodeLimits,
+    /// How long may be read between two things that a caller hears.
+    pub read_deadline: Duration,
+}
+
 /// What every job uses.
 pub struct Shared {
     /// What is read.
-    pub directory: Directory,
+    directory: Directory,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Limits that were reached.
+    limits: Limits,
     /// What was said already.
     reports: Reports,
-    /// Our name.
-    node: String,
+    /// Who is let in.
+    gate: Gate,
+    options: WorkerOptions,
+}
+
+impl Shared {
+    /// The directory for a caller who waits from now on.
+    fn reading(&self) -> Directory {
+        self.directory.within(self.options.read_deadline)
+    }
 }
 
 /// Serves what the session brings.
@@ -66,8 +99,16 @@ pub struct Worker {
 
 impl Worker {
     /// A worker that reads from a directory.
-    pub fn new(node: String, directory: Directory, metrics: Arc<Metrics>, seams: Seams) -> Self {
-        let shared = Arc::new(Shared { directory, metrics, reports: Reports::default(), node });
+    pub fn new(options: WorkerOptions, directory: Directory, metrics: Arc<Metrics>) -> Self {
+        let seams = options.seams;
+        let shared = Arc::new(Shared {
+            directory,
+            limits: Limits::new(Arc::clone(&metrics)),
+            metrics,
+            reports: Reports::default(),
+            gate: Gate::new(options.calls, options.account_rate),
+            options,
+        });
         let tasks = TaskTracker::new();
         let route = seams
             .route
@@ -169,13 +210,42 @@ impl Worker {
                 bytes = delivery.payload.len(),
                 "a message cannot be understood; it is kept on the rejected queue"
             );
-            if let Some(waiting) = &rejection.waiting {
-                execute::release(&shared, &session, waiting).await;
+            match rejection.waiting.as_deref() {
+                Some(Waiting::Flow(flow)) => {
+                    execute::release(&shared, &session, flow, "continue_rejected").await.ok();
+                }
+                Some(Waiting::Caller(WaitingCaller { call_id, control_queue })) => {
+                    let caller = Caller { call_id, control_queue, account: None, language: None };
+                    let farewell = farewell(&shared, &session, caller).await;
+                    if let Err(error) = session.publish_commands(&farewell).await {
+                        tracing::warn!(%error, "the caller could not be told");
+                    }
+                }
+                None => {}
             }
             if let Err(error) = session.link.reject(delivery, reason, &rejection.detail).await {
                 tracing::warn!(%error, "the rejected message could not be kept; it comes again");
             }
         });
+    }
+
+    fn decode(&self, delivery: &Delivery) -> Result<Inbound, Rejection> {
+        let delivered = Delivered {
+            exchange: &delivery.exchange,
+            routing_key: &delivery.routing_key,
+            content_type: delivery.content_type.as_deref(),
+            payload: &delivery.payload,
+        };
+        let decoded = kapi::inbound::decode_within(&delivered, self.shared.options.messages);
+        if let Err(rejection) = &decoded {
+            let limit = match rejection.reason {
+                RejectReason::TooLarge => Limit::MessageSize,
+                RejectReason::TooDeep => Limit::MessageDepth,
+                _ => return decoded,
+            };
+            self.shared.limits.reached(limit, &rejection.detail);
+        }
+        decoded
     }
 
     fn changed(&self, change: &DocumentChange) {
@@ -229,8 +299,8 @@ impl Worker {
 impl Handler for Worker {
     fn connected(&self, link: Link) {
         // Notices of changes may have been missed while the session was away.
-        self.shared.directory.forget_everything();
-        let session = Arc::new(Session::new(link, &self.shared.node));
+        self.shared.directory.distrust_everything();
+        let session = Arc::new(Session::new(link, &self.shared.options.node));
         self.shared.metrics.consuming.set(1);
         if let Some(old) = self.replace(Some(session)) {
             old.ended.cancel();
@@ -241,7 +311,7 @@ impl Handler for Worker {
         let Some(session) = self.current() else {
             return;
         };
-        match decode(&delivery) {
+        match self.decode(&delivery) {
             Ok(Inbound::Execute(execute)) => self.start(session, execute, delivery),
             Ok(inbound) => self.route(session, inbound, delivery),
             Err(rejection) => self.reject(session, delivery, rejection),
@@ -252,7 +322,7 @@ impl Handler for Worker {
         let Some(session) = self.current() else {
             return;
         };
-        match decode(&delivery) {
+        match self.decode(&delivery) {
             Ok(inbound) => self.hear(&session, inbound),
             Err(rejection) => self.reject(session, delivery, rejection),
         }
@@ -285,15 +355,6 @@ fn cause(reason: &EndReason) -> &'static str {
         EndReason::PreferredBrokerBack { .. } => "preferred_broker_back",
         EndReason::Stopped => "stopped",
     }
-}
-
-fn decode(delivery: &Delivery) -> Result<Inbound, Rejection> {
-    kapi::decode(&Delivered {
-        exchange: &delivery.exchange,
-        routing_key: &delivery.routing_key,
-        content_type: delivery.content_type.as_deref(),
-        payload: &delivery.payload,
-    })
 }
 
 /// A message that has no business on the work queue.

@@ -70,8 +70,8 @@ pub(crate) fn junk(good: &Value) -> Vec<Bad> {
         bad("a list", "[1, 2]", "not_an_object"),
         bad("a text", "\"action.execute\"", "not_an_object"),
         bad("an empty object", "{}", "missing_header"),
-        bad("10 000 levels", nested(10_000), "not_json"),
-        bad("2 MiB", padded(2 * 1024 * 1024), "too_large"),
+        Bad { answerable: true, ..bad("10 000 levels", nested(10_000), "too_deep") },
+        Bad { answerable: true, ..bad("2 MiB", padded(2 * 1024 * 1024), "too_large") },
         bad("no category", changed(good, "", "Event-Category", None), "missing_header"),
         bad("a number for a name", changed(good, "", "Event-Name", Some(json!(7))), "wrong_type"),
     ];

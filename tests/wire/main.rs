@@ -24,9 +24,11 @@ mod transcript;
 mod worker;
 
 mod bad_input;
+mod fault;
 mod faults;
 mod figures;
 mod layouts;
+mod limits;
 mod model;
 mod moves;
 mod relay;
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         ("bad_input", bad_input::TESTS),
         ("faults", faults::TESTS),
         ("database_faults", database_faults::TESTS),
+        ("limits", limits::TESTS),
         ("route", route::scenarios::TESTS),
         ("route_exclusive", route::exclusive::TESTS),
         ("route_command", route::command::TESTS),

@@ -1,34 +1,16 @@
-//! A TCP relay in front of a server, to take the server away from one client, or to let it answer
-//! what no server should.
+//! A TCP relay in front of a server, to take the server away from one client, or to put something
+//! else into its place.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use url::Url;
 
-/// What stands in the server's place for HTTP requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// Nobody listens.
-    Down,
-    /// Connections are taken, and nothing is ever said.
-    Silent,
-    /// The connection is cut once the request has come.
-    Cut,
-    /// An answer of this status, with CouchDB's kind of body.
-    Status(u16),
-    /// An answer that ends in the middle.
-    Truncated,
-    /// An answer that is no JSON.
-    NotJson,
-    /// An answer that is JSON, but nothing CouchDB says.
-    OtherJson,
-}
+use crate::fault::Fault;
 
 pub(crate) struct Relay {
     address: SocketAddr,
@@ -91,10 +73,11 @@ impl Relay {
             return Ok(());
         }
         let listener = self.listener().await?;
+        let server = self.server.clone();
         let task = tokio::spawn(async move {
             let mut clients = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                clients.spawn(misbehave(client, fault));
+                clients.spawn(fault.serve(client, server.clone()));
             }
         });
         *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
@@ -112,36 +95,5 @@ impl Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// Answers the requests of one connection.
-async fn misbehave(mut client: TcpStream, fault: Fault) {
-    let mut request = Vec::new();
-    loop {
-        while !request.windows(4).any(|end| end == b"\r\n\r\n") {
-            // A client that is gone needs no answer.
-            let Ok(1..) = client.read_buf(&mut request).await else { return };
-        }
-        request.clear();
-        let answer = |status: u16, body: &str, length: usize| {
-            format!(
-                "HTTP/1.1 {status} Fault\r\nContent-Type: application/json\r\n\
-                 Content-Length: {length}\r\n\r\n{body}"
-            )
-        };
-        let whole = |status, body: &str| answer(status, body, body.len());
-        let answer = match fault {
-            Fault::Down | Fault::Cut => return,
-            Fault::Silent => return std::future::pending().await,
-            Fault::Status(status) => whole(status, r#"{"error":"fault","reason":"a test"}"#),
-            Fault::Truncated => answer(200, r#"{"rows":[{"id":"#, 4000),
-            Fault::NotJson => whole(200, "<html>It works!</html>"),
-            Fault::OtherJson => whole(200, r#"["not", "what", {"was": "asked"}]"#),
-        };
-        let sent = client.write_all(answer.as_bytes()).await;
-        if sent.is_err() || fault == Fault::Truncated {
-            return;
-        }
     }
 }

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::headers::Headers;
-use super::{Rejection, Waiting, take_object};
+use super::rejection::{Waiting, WaitingFlow};
+use super::{Rejection, take_object};
 use crate::json::{self, Object};
 use crate::kapi::{Address, AddressError, header};
 
@@ -65,6 +66,13 @@ impl Execute {
             .or_else(|| json::text(&self.call, header::FETCH_ID))
     }
 
+    /// The account whose call it is, as the call says.
+    pub fn account_id(&self) -> Option<String> {
+        json::object(&self.call, header::CUSTOM_CHANNEL_VARS)
+            .and_then(|vars| json::text(vars, "Account-ID"))
+            .or_else(|| json::text(&self.call, "Account-ID"))
+    }
+
     /// The message as it came, except for the order of its members and an empty `Data` where it
     /// had none.
     pub fn body(&self) -> Object {
@@ -89,11 +97,11 @@ fn check(body: &Object) -> Result<(String, String, Address), Rejection> {
 /// Whom to answer, where the message says it although it is refused for something else.
 fn waiting(body: &Object) -> Option<Waiting> {
     let headers = Headers::new(body);
-    Some(Waiting {
+    Some(Waiting::Flow(WaitingFlow {
         server_id: Address::parse(headers.exact_text(header::SERVER_ID).ok()?).ok()?,
         msg_id: headers.exact_text(header::MSG_ID).ok()?.to_owned(),
         call_id: headers.exact_text(header::CALL_ID).ok()?.to_owned(),
-    })
+    }))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod document_change;
 mod execute;
 mod handover;
 mod headers;
+mod limits;
 mod node_advertisement;
 #[cfg(test)]
 mod properties;
@@ -26,8 +27,9 @@ pub use dialplan_error::DialplanError;
 pub use document_change::{Change, DocumentChange};
 pub use execute::Execute;
 pub use handover::{Unworkable, Why};
+pub use limits::DecodeLimits;
 pub use node_advertisement::NodeAdvertisement;
-pub use rejection::{RejectReason, Rejection, Waiting};
+pub use rejection::{RejectReason, Rejection, Waiting, WaitingCaller, WaitingFlow};
 pub use route_req::{NewerSender, ResourceType, RouteReq};
 pub use route_win::RouteWin;
 pub use usurp_control::UsurpControl;
@@ -39,10 +41,6 @@ use serde_json::Value;
 use super::handover::{CATEGORY, Job, Kind, Offer};
 use super::{header, message};
 use crate::json::Object;
-
-/// Payloads larger than this are refused unread, in bytes. The largest KAZOO sends are Call
-/// objects of some ten kilobytes.
-pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 
 /// A delivery as the broker handed it over.
 #[derive(Debug, Clone, Copy)]
@@ -93,14 +91,27 @@ pub enum Inbound {
     },
 }
 
-/// Decodes a delivery of at most [`MAX_PAYLOAD_BYTES`].
+/// Decodes a delivery within the default [`DecodeLimits`].
 pub fn decode(delivered: &Delivered<'_>) -> Result<Inbound, Rejection> {
-    decode_within(delivered, MAX_PAYLOAD_BYTES)
+    decode_within(delivered, DecodeLimits::default())
 }
 
-/// Decodes a delivery whose payload is at most `max_bytes` long.
-pub fn decode_within(delivered: &Delivered<'_>, max_bytes: usize) -> Result<Inbound, Rejection> {
-    let body = object_of(delivered, max_bytes)?;
+/// Decodes a delivery within these limits.
+pub fn decode_within(
+    delivered: &Delivered<'_>,
+    limits: DecodeLimits,
+) -> Result<Inbound, Rejection> {
+    check_content_type(delivered)?;
+    let beyond = |mut rejection: Rejection| {
+        rejection.waiting = limits::waiting(delivered.payload).map(Box::new);
+        rejection
+    };
+    let depth = limits.of_workers().check(delivered.payload).map_err(beyond)?;
+    let body = object_of(delivered.payload)?;
+    if body.get(header::EVENT_CATEGORY).is_none_or(|category| category != CATEGORY) {
+        limits.check_size(delivered.payload).map_err(beyond)?;
+        limits.check_depth(depth).map_err(beyond)?;
+    }
     let headers = Headers::new(&body);
     let category = headers.exact_text(header::EVENT_CATEGORY)?.to_owned();
     let name = headers.exact_text(header::EVENT_NAME)?.to_owned();
@@ -138,33 +149,20 @@ fn is_request(name: &str) -> bool {
     matches!(name, "channel_status_req" | "usurp_publisher") || name.starts_with("query_")
 }
 
-fn object_of(delivered: &Delivered<'_>, max_bytes: usize) -> Result<Object, Rejection> {
-    match delivered.content_type {
-        Some(message::CONTENT_TYPE) => {}
+fn check_content_type(delivered: &Delivered<'_>) -> Result<(), Rejection> {
+    let expected = message::CONTENT_TYPE;
+    let detail = match delivered.content_type {
+        Some(message::CONTENT_TYPE) => return Ok(()),
         Some(other) => {
-            return Err(Rejection::new(
-                RejectReason::WrongContentType,
-                format!(
-                    "content type is `{}`, expected `{}`",
-                    shorten(other),
-                    message::CONTENT_TYPE
-                ),
-            ));
+            format!("content type is `{}`, expected `{expected}`", shorten(other))
         }
-        None => {
-            return Err(Rejection::new(
-                RejectReason::WrongContentType,
-                format!("there is no content type, expected `{}`", message::CONTENT_TYPE),
-            ));
-        }
-    }
-    if delivered.payload.len() > max_bytes {
-        return Err(Rejection::new(
-            RejectReason::TooLarge,
-            format!("the payload has {} bytes, the limit is {max_bytes}", delivered.payload.len()),
-        ));
-    }
-    match serde_json::from_slice(delivered.payload) {
+        None => format!("there is no content type, expected `{expected}`"),
+    };
+    Err(Rejection::new(RejectReason::WrongContentType, detail))
+}
+
+fn object_of(payload: &[u8]) -> Result<Object, Rejection> {
+    match serde_json::from_slice(payload) {
         Ok(Value::Object(body)) => Ok(body),
         Ok(other) => Err(Rejection::new(
             RejectReason::NotAnObject,
@@ -202,13 +200,14 @@ mod tests {
 
     fn reason(content_type: Option<&str>, payload: &[u8]) -> (RejectReason, String) {
         let delivered = Delivered { exchange: "kapps", routing_key: "key", content_type, payload };
-        let rejection = decode_within(&delivered, 64).unwrap_err();
+        let limits = DecodeLimits { max_bytes: 64, max_depth: 100 };
+        let rejection = decode_within(&delivered, limits).unwrap_err();
         (rejection.reason, rejection.detail)
     }
 
     #[test]
     fn what_is_no_json_object_is_rejected_with_the_reason() {
-        let json = Some("application/json");
+        let (json, long) = (Some("application/json"), vec![b' '; 70_000]);
         for (content_type, payload, expected, detail) in [
             (None, &b"{}"[..], RejectReason::WrongContentType, "there is no content type"),
             (
@@ -226,7 +225,7 @@ mod tests {
             (json, b"null", RejectReason::NotAnObject, "null"),
             (json, b"{}", RejectReason::MissingHeader, "Event-Category"),
             (json, b"{\"Event-Category\":1}", RejectReason::WrongType, "Event-Category"),
-            (json, &[b' '; 65], RejectReason::TooLarge, "65 bytes, the limit is 64"),
+            (json, long.as_slice(), RejectReason::TooLarge, "70000 bytes, the limit is 65664"),
         ] {
             let (reason, text) = reason(content_type, payload);
             assert_eq!(reason, expected, "{text}");
@@ -236,7 +235,7 @@ mod tests {
 
     #[test]
     fn json_nested_too_deeply_is_rejected() {
-        let payload = "[".repeat(200);
+        let payload = "[".repeat(105);
         let delivered = Delivered {
             exchange: "kapps",
             routing_key: "key",
@@ -244,8 +243,8 @@ mod tests {
             payload: payload.as_bytes(),
         };
         let rejection = decode(&delivered).unwrap_err();
-        assert_eq!(rejection.reason, RejectReason::NotJson);
-        assert!(rejection.detail.contains("recursion limit"), "{rejection}");
+        assert_eq!(rejection.reason, RejectReason::TooDeep);
+        assert!(rejection.detail.contains("the limit of 104"), "{rejection}");
     }
 
     #[test]

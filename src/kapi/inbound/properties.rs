@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{Delivered, Inbound, decode, decode_within};
+use super::{DecodeLimits, Delivered, Inbound, decode, decode_within};
 use crate::kapi::fixtures;
 
 fn delivered(payload: &[u8]) -> Delivered<'_> {
@@ -149,8 +149,9 @@ proptest! {
 
     #[test]
     fn a_payload_over_the_limit_is_never_read(limit in 0_usize..64, extra in 1_usize..64) {
-        let payload = vec![b'{'; limit + extra];
-        let rejection = decode_within(&delivered(&payload), limit).unwrap_err();
+        let limits = DecodeLimits { max_bytes: limit, max_depth: 100 };
+        let payload = vec![b'{'; limits.of_workers().max_bytes + extra];
+        let rejection = decode_within(&delivered(&payload), limits).unwrap_err();
         prop_assert_eq!(rejection.reason, super::RejectReason::TooLarge);
     }
 }

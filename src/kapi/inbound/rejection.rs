@@ -9,7 +9,9 @@ pub enum RejectReason {
     WrongContentType,
     /// More bytes than allowed.
     TooLarge,
-    /// Invalid UTF-8 or JSON, or nested too deeply.
+    /// Nested deeper than allowed.
+    TooDeep,
+    /// Invalid UTF-8 or JSON.
     NotJson,
     /// JSON, but no object.
     NotAnObject,
@@ -25,9 +27,10 @@ pub enum RejectReason {
 
 impl RejectReason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::WrongContentType,
         Self::TooLarge,
+        Self::TooDeep,
         Self::NotJson,
         Self::NotAnObject,
         Self::MissingHeader,
@@ -41,6 +44,7 @@ impl RejectReason {
         match self {
             Self::WrongContentType => "wrong_content_type",
             Self::TooLarge => "too_large",
+            Self::TooDeep => "too_deep",
             Self::NotJson => "not_json",
             Self::NotAnObject => "not_an_object",
             Self::MissingHeader => "missing_header",
@@ -59,15 +63,33 @@ pub struct Rejection {
     pub reason: RejectReason,
     /// The same for people, naming the header.
     pub detail: String,
-    /// Who waits for an answer nevertheless.
+    /// Who waits nevertheless.
     pub waiting: Option<Box<Waiting>>,
+}
+
+/// Who waits for what becomes of a message that is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// The flow of an `action.execute`.
+    Flow(WaitingFlow),
+    /// The caller of a call that was given to us.
+    Caller(WaitingCaller),
+}
+
+/// A caller who can only be told that nothing more can be done, and hung up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingCaller {
+    /// The channel.
+    pub call_id: String,
+    /// Where commands for it go.
+    pub control_queue: Address,
 }
 
 /// An executor whose `action.execute` is refused although it says whom to answer.
 ///
 /// KAZOO waits for a result for ever, so a refusal without an answer strands the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
+pub struct WaitingFlow {
     /// Where the answer goes.
     pub server_id: Address,
     /// `Msg-ID` the answer must have.

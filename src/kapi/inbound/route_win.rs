@@ -2,6 +2,7 @@
 
 use super::Rejection;
 use super::headers::Headers;
+use super::rejection::{Waiting, WaitingCaller};
 use crate::json::Object;
 use crate::kapi::{Address, header};
 
@@ -25,13 +26,28 @@ pub struct RouteWin {
 impl RouteWin {
     pub(super) fn read(body: Object) -> Result<Self, Rejection> {
         let headers = Headers::new(&body);
-        headers.defaults()?;
+        Self::check(headers).map_err(|mut rejection| {
+            rejection.waiting = waiting(headers).map(Box::new);
+            rejection
+        })?;
         let call_id = headers.bindable_call_id(header::CALL_ID)?.to_owned();
         let control_queue = headers.address(header::CONTROL_QUEUE)?;
-        headers.objects_or_absent(&[header::CUSTOM_CHANNEL_VARS])?;
         let fetch_id = headers.channel_var(header::FETCH_ID);
         Ok(Self { call_id, control_queue, fetch_id, body })
     }
+
+    fn check(headers: Headers<'_>) -> Result<(), Rejection> {
+        headers.defaults()?;
+        headers.objects_or_absent(&[header::CUSTOM_CHANNEL_VARS])
+    }
+}
+
+/// The caller, where a win says whose it is although it is refused for something else.
+fn waiting(headers: Headers<'_>) -> Option<Waiting> {
+    Some(Waiting::Caller(WaitingCaller {
+        call_id: headers.bindable_call_id(header::CALL_ID).ok()?.to_owned(),
+        control_queue: headers.address(header::CONTROL_QUEUE).ok()?,
+    }))
 }
 
 #[cfg(test)]
@@ -69,16 +85,16 @@ mod tests {
 
     #[test]
     fn a_win_that_cannot_be_served_is_rejected() {
-        for (header, value, reason) in [
-            ("App-Name", None, RejectReason::MissingHeader),
-            ("Call-ID", None, RejectReason::MissingHeader),
-            ("Call-ID", Some(json!(1)), RejectReason::WrongType),
-            ("Call-ID", Some(json!("*")), RejectReason::BadValue),
-            ("Control-Queue", None, RejectReason::MissingHeader),
-            ("Control-Queue", Some(json!(["q"])), RejectReason::WrongType),
-            ("Control-Queue", Some(json!("")), RejectReason::BadAddress),
-            ("Control-Queue", Some(json!("pid://x/q")), RejectReason::BadAddress),
-            ("Custom-Channel-Vars", Some(json!("x")), RejectReason::WrongType),
+        for (header, value, reason, caller_is_known) in [
+            ("App-Name", None, RejectReason::MissingHeader, true),
+            ("Call-ID", None, RejectReason::MissingHeader, false),
+            ("Call-ID", Some(json!(1)), RejectReason::WrongType, false),
+            ("Call-ID", Some(json!("*")), RejectReason::BadValue, false),
+            ("Control-Queue", None, RejectReason::MissingHeader, false),
+            ("Control-Queue", Some(json!(["q"])), RejectReason::WrongType, false),
+            ("Control-Queue", Some(json!("")), RejectReason::BadAddress, false),
+            ("Control-Queue", Some(json!("pid://x/q")), RejectReason::BadAddress, false),
+            ("Custom-Channel-Vars", Some(json!("x")), RejectReason::WrongType, true),
         ] {
             let mut body = fixtures::object("route_win.json");
             body.remove(header);
@@ -88,6 +104,7 @@ mod tests {
             let rejection = read(body).unwrap_err();
             assert_eq!(rejection.reason, reason, "{header}");
             assert!(rejection.detail.contains(header), "{rejection}");
+            assert_eq!(rejection.waiting.is_some(), caller_is_known, "{header}");
         }
     }
 

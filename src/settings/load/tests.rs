@@ -82,7 +82,7 @@ fn a_higher_source_wins() {
         (&[][..], Fake::new(), "", 10_000, "default"),
     ] {
         let settings = load(flags, config, environment).unwrap();
-        let prefetch = settings.prefetch;
+        let prefetch = settings.limits.prefetch;
         assert_eq!((prefetch.value, prefetch.origin.to_string().as_str()), (value, origin));
     }
 }
@@ -102,6 +102,14 @@ fn every_setting_can_be_given_by_flag_variable_and_key() {
         ("prefetch", "1", "1"),
         ("cache-ttl", "5m", "300s"),
         ("cache-capacity", "500", "500"),
+        ("account-rate", "5", "5"),
+        ("max-message", "64KiB", "64KiB"),
+        ("max-depth", "50", "50"),
+        ("max-list-rows", "7", "7"),
+        ("max-patterns", "8", "8"),
+        ("match-limit", "5000", "5000"),
+        ("read-deadline", "1500ms", "1500ms"),
+        ("cache-stale", "0", "0s"),
         ("log-format", "json", "json"),
     ] {
         let setting = reference().into_iter().find(|setting| setting.name == name).unwrap();
@@ -133,6 +141,14 @@ fn all_mistakes_are_reported_at_once_and_without_passwords() {
         "--prefetch=0",
         "--cache-ttl=0",
         "--cache-capacity=1",
+        "--account-rate=0",
+        "--max-message=1",
+        "--max-depth=128",
+        "--max-list-rows=0",
+        "--max-patterns=0",
+        "--match-limit=1",
+        "--read-deadline=1ms",
+        "--cache-stale=2d",
         "--log-format=xml",
         "--config=/no/such/config.ini",
     ];
@@ -145,7 +161,7 @@ fn all_mistakes_are_reported_at_once_and_without_passwords() {
     let text = problems.to_string();
     assert!(!text.contains("s3cret"), "{text}");
     for expected in [
-        "prefetch (flag --prefetch): `0` cannot be used; allowed is a whole number from 1 to 65535",
+        "prefetch (flag --prefetch): `0` cannot be used; allowed is a whole number from 1 to 60000",
         "amqp-uri (flag --amqp-uri): `amqp://guest:…@host` cannot be used;",
         "seams (flag --seams): `execute,both` cannot be used; allowed is execute (KAZOO master and 5), route (KAZOO 4.3)",
         "config-node (flag --config-node): `` cannot be used; allowed is name@host",
@@ -172,7 +188,10 @@ fn a_named_file_must_be_usable_and_is_used_alone() {
         (vec![], Fake::new().with("KAZOO_CONFIG", &named)),
     ] {
         let settings = load(&flags, searched, environment).unwrap();
-        assert_eq!((settings.zone.value.as_str(), settings.prefetch.value), ("named", 10_000));
+        assert_eq!(
+            (settings.zone.value.as_str(), settings.limits.prefetch.value),
+            ("named", 10_000)
+        );
         assert_eq!(settings.config_file.value, Some(file.path()));
     }
     let broken = fixture("broken.ini");
@@ -221,7 +240,7 @@ fn each_machine_of_a_cluster_finds_its_own_in_a_shared_file() {
         assert_eq!(settings.zone.value, zone);
         assert_eq!(settings.amqp.len(), count);
         assert_eq!(settings.amqp[0].expose().host_str(), Some(first));
-        assert_eq!(settings.prefetch.value, prefetch);
+        assert_eq!(settings.limits.prefetch.value, prefetch);
         assert_eq!(settings.couchdb.to_string(), "http://kazoo:…@10.20.0.5:5984/");
         assert_eq!(settings.couchdb_user.value.as_deref(), Some("kazoo"));
         let missing = settings.notices.iter().any(|notice| notice.contains("for east, west"));

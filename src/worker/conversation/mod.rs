@@ -16,7 +16,7 @@ use super::session::Session;
 use super::{Shared, channel};
 use crate::amqp::{LinkError, Published};
 use crate::call::Call;
-use crate::directory::AccountId;
+use crate::directory::{AccountId, Directory};
 use crate::dynamic_cid::{
     Action, Command, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question,
 };
@@ -63,6 +63,8 @@ enum Held {
 pub(super) struct Conversation<'a> {
     pub(super) shared: &'a Shared,
     pub(super) session: &'a Session,
+    /// For what the caller waits for now.
+    pub(super) directory: Directory,
     pub(super) call: Call,
     /// `None` where the call names no account that can be one.
     pub(super) account: Option<AccountId>,
@@ -99,6 +101,7 @@ impl<'a> Conversation<'a> {
         Self {
             shared,
             session,
+            directory: shared.reading(),
             call,
             account: account_id,
             call_id,
@@ -147,7 +150,9 @@ impl<'a> Conversation<'a> {
                         self.session.publish(&notice, false).await?;
                     }
                     self.send_held(Before::Everything).await?;
-                    self.next_event(wake_at).await?
+                    let event = self.next_event(wake_at).await?;
+                    self.directory = self.shared.reading();
+                    event
                 }
             };
             step = action.on(self.now(), &event);
@@ -156,7 +161,7 @@ impl<'a> Conversation<'a> {
 
     async fn route(&self, destination: &str, restrictions: bool, context: &Context) -> Route {
         let authorizing = self.call.authorizing_id();
-        let (directory, account) = (&self.shared.directory, self.account.as_ref());
+        let (directory, account) = (&self.directory, self.account.as_ref());
         let authorizing = authorizing.as_deref();
         context::route(directory, account, authorizing, destination, restrictions, context).await
     }

@@ -9,8 +9,8 @@ use futures_util::FutureExt;
 
 use super::Shared;
 use super::session::Session;
-use crate::amqp::Receipt;
-use crate::kapi::inbound::{Execute, Waiting};
+use crate::amqp::{LinkError, Receipt};
+use crate::kapi::inbound::{Execute, WaitingFlow};
 use crate::kapi::result::Executor;
 use crate::kapi::{self, ActionResult};
 use serve::Served;
@@ -23,7 +23,7 @@ pub(super) async fn run(
     doubtful: bool,
     receipt: Option<Receipt>,
 ) {
-    let waiting = Waiting {
+    let waiting = WaitingFlow {
         server_id: execute.server_id.clone(),
         msg_id: execute.msg_id.clone(),
         call_id: execute.call_id.clone(),
@@ -35,7 +35,18 @@ pub(super) async fn run(
     }
     shared.metrics.in_flight.inc();
     // A panic would be a defect of ours; the caller must not wait for ever because of it.
-    let serving = AssertUnwindSafe(serve::serve(&shared, &session, execute, doubtful));
+    let account = execute.account_id();
+    let serving = AssertUnwindSafe(async {
+        match shared.gate.enter(account.as_deref().unwrap_or_default()).await {
+            Ok(_pass) => serve::serve(&shared, &session, execute, doubtful).await,
+            Err(limit) => {
+                let account = account.as_deref().unwrap_or("none");
+                shared.limits.reached(limit, &format!("account {account}"));
+                release(&shared, &session, &waiting, "continue_limited").await?;
+                Ok(Served::Answered)
+            }
+        }
+    });
     let served = tokio::select! {
         biased;
         () = session.ended.cancelled() => None,
@@ -53,7 +64,7 @@ pub(super) async fn run(
         Some(Err(_)) => {
             tracing::error!("serving the call panicked; its flow goes on unchanged");
             shared.metrics.abandoned("panicked");
-            release(&shared, &session, &waiting).await;
+            release(&shared, &session, &waiting, "continue_panicked").await.ok();
             acknowledge(&session, receipt);
         }
     }
@@ -68,8 +79,13 @@ fn acknowledge(session: &Session, receipt: Option<Receipt>) {
     }
 }
 
-/// Lets the flow go on that waits for an execute we cannot read.
-pub(super) async fn release(shared: &Shared, session: &Session, waiting: &Waiting) {
+/// Lets the flow go on that waits for an execute we do not serve; `kind` says why.
+pub(super) async fn release(
+    shared: &Shared,
+    session: &Session,
+    waiting: &WaitingFlow,
+    kind: &'static str,
+) -> Result<(), LinkError> {
     let executor = Executor {
         server_id: &waiting.server_id,
         msg_id: &waiting.msg_id,
@@ -77,7 +93,13 @@ pub(super) async fn release(shared: &Shared, session: &Session, waiting: &Waitin
     };
     let result = kapi::result::result(&session.identity, executor, &ActionResult::Continue);
     match session.publish(&result, true).await {
-        Ok(_) => shared.metrics.answered("unknown", "continue_rejected", 0.0),
-        Err(error) => tracing::warn!(%error, "KAZOO could not be told to go on"),
+        Ok(_) => {
+            shared.metrics.answered("unknown", kind, 0.0);
+            Ok(())
+        }
+        Err(error) => {
+            tracing::warn!(%error, "KAZOO could not be told to go on");
+            Err(error)
+        }
     }
 }

@@ -85,7 +85,7 @@ impl<'a> Execution<'a> {
         let conversation = &self.conversation;
         let shared = conversation.shared;
         let gathered = context::gather(
-            &shared.directory,
+            &conversation.directory,
             conversation.account.as_ref(),
             &conversation.call,
             self.data.clone(),
@@ -125,7 +125,7 @@ impl<'a> Execution<'a> {
         let (shared, call) = (conversation.shared, &conversation.call);
         let account = conversation.account.as_ref();
         let (answer, following) =
-            hand_back::choose(&shared.directory, account, call, &decision).await;
+            hand_back::choose(&conversation.directory, account, call, &decision).await;
         if let Some(following) = &following {
             let flow_id = call.kvs("cf_flow_id").and_then(Value::as_str);
             shared.metrics.followed(shared.reports.following(following, flow_id));

@@ -35,6 +35,7 @@ pub(super) async fn run(shared: &Shared, session: &Session, job: Job, came: Came
         return;
     }
     shared.metrics.in_flight.inc();
+    let _pass = shared.gate.let_in();
     tokio::select! {
         biased;
         () = session.ended.cancelled() => {

@@ -75,6 +75,7 @@ enum Leave {
     Preflow,
     EnsuresCallerId,
     Late,
+    Limited,
 }
 
 impl Leave {
@@ -95,6 +96,7 @@ impl Leave {
             Self::Preflow => "preflow",
             Self::EnsuresCallerId => "ensures_caller_id",
             Self::Late => "late",
+            Self::Limited => "limited",
         }
     }
 }
@@ -135,7 +137,7 @@ async fn prepare(
     ours: Ours,
     win_queue: &str,
 ) -> Result<(Offer, Message), Leave> {
-    let directory = &seam.shared.directory;
+    let directory = &seam.shared.directory.within(EXCLUSIVE);
     let Ours { account, mut call, found, way } = ours;
     let metaflow = bootstrap::metaflow(directory, &account, &found).await;
     bootstrap::entered(&mut call, &found, metaflow);
@@ -221,7 +223,7 @@ async fn decide(seam: &RouteSeam, request: &RouteReq) -> Result<Ours, Leave> {
     if seam.neighbours.are_newer(request) {
         return Err(Leave::NewerKazoo);
     }
-    let directory = &seam.shared.directory;
+    let directory = &seam.shared.directory.within(EXCLUSIVE);
     let account = request.account_id.as_deref().and_then(AccountId::new).ok_or(Leave::NoAccount)?;
     let mut call = call_of(directory, &account, request).await?;
     let kind = call.authorizing_type();
@@ -248,6 +250,10 @@ async fn decide(seam: &RouteSeam, request: &RouteReq) -> Result<Ours, Leave> {
     }
     if has_preflow(directory, &account, &call).await.map_err(unreadable)? {
         return Err(Leave::Preflow);
+    }
+    if let Err(limit) = seam.shared.gate.has_room(account.as_str()) {
+        seam.shared.limits.reached(limit, &format!("account {}", account.as_str()));
+        return Err(Leave::Limited);
     }
     Ok(Ours { account, call, found, way })
 }

@@ -90,7 +90,8 @@ async fn begin(
         return Ok(gone("no_account"));
     };
     let shared = conversation.shared;
-    let entered = context::bootstrap(&shared.directory, &account, conversation.call.clone()).await;
+    let directory = &conversation.directory;
+    let entered = context::bootstrap(directory, &account, conversation.call.clone()).await;
     match entered {
         Bootstrapped::Restricted(restriction) => {
             shared.reports.remarks(&restriction.remarks);
@@ -100,7 +101,7 @@ async fn begin(
             );
             shared.metrics.decided("unknown", "refused", "restricted");
             let media = context::prompt(
-                &shared.directory,
+                directory,
                 Some(&account),
                 Some(&restriction.language),
                 UNAUTHORIZED,
@@ -126,7 +127,8 @@ async fn act(conversation: &mut Conversation<'_>, job: &Job) -> Result<Served, I
     let data = job.offer.data.clone();
     let account = conversation.account.as_ref();
     let mut gathered: Gathered =
-        context::gather(&shared.directory, account, &conversation.call, data, Seam::Route).await;
+        context::gather(&conversation.directory, account, &conversation.call, data, Seam::Route)
+            .await;
     shared.reports.departures(&gathered.bad_departures);
     shared.reports.settings(&gathered.context.config);
     if job.offer.way == Way::Shared {

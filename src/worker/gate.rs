@@ -1,0 +1,151 @@
+//! How many calls are let in, and how fast.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use moka::sync::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+
+use crate::operations::limits::Limit;
+
+/// How long a call waits for one of those in flight to end. A caller notices more.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Accounts whose rate is remembered; those that have not called for a second need not be.
+const ACCOUNTS: u64 = 10_000;
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// Lets calls in.
+pub(super) struct Gate {
+    places: Arc<Semaphore>,
+    /// How long a call waits for a place.
+    patience: Duration,
+    /// Calls an account may begin in a second.
+    rate: u32,
+    buckets: Cache<String, Arc<Mutex<Bucket>>>,
+}
+
+/// A call's place among those in flight; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Pass {
+    /// `None` for a call that had to be let in although there was no place.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Gate {
+    pub(super) fn new(calls: u16, rate: u32) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(usize::from(calls))),
+            patience: PATIENCE,
+            rate,
+            buckets: Cache::builder().max_capacity(ACCOUNTS).time_to_idle(REMEMBERED).build(),
+        }
+    }
+
+    /// Lets a call of an account in, perhaps after a moment; or says which limit is in its way.
+    pub(super) async fn enter(&self, account: &str) -> Result<Pass, Limit> {
+        self.in_time(account, Instant::now())?;
+        let place = timeout(self.patience, Arc::clone(&self.places).acquire_owned()).await;
+        // It is never closed.
+        place
+            .ok()
+            .and_then(Result::ok)
+            .map(|place| Pass { _place: Some(place) })
+            .ok_or(Limit::Calls)
+    }
+
+    /// Lets a call in that is ours already: it can only be served.
+    pub(super) fn let_in(&self) -> Pass {
+        Pass { _place: Arc::clone(&self.places).try_acquire_owned().ok() }
+    }
+
+    /// Whether a call that is not ours yet would be let in; it counts for the account's rate.
+    pub(super) fn has_room(&self, account: &str) -> Result<(), Limit> {
+        self.in_time(account, Instant::now())?;
+        if self.places.available_permits() > 0 { Ok(()) } else { Err(Limit::Calls) }
+    }
+
+    fn in_time(&self, account: &str, now: Instant) -> Result<(), Limit> {
+        let bucket = self.buckets.get_with_by_ref(account, || {
+            Arc::new(Mutex::new(Bucket { calls: f64::from(self.rate), at: now }))
+        });
+        // Nothing of ours panics while holding it.
+        let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        if bucket.take(self.rate, now) { Ok(()) } else { Err(Limit::AccountRate) }
+    }
+}
+
+/// The calls an account may begin now: what it has not used, of one second at most.
+#[derive(Debug)]
+struct Bucket {
+    calls: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    fn take(&mut self, rate: u32, now: Instant) -> bool {
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        let most = f64::from(rate);
+        self.calls = (self.calls + since * most).min(most);
+        self.at = now;
+        let enough = self.calls >= 1.0;
+        if enough {
+            self.calls -= 1.0;
+        }
+        enough
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(calls: u16, rate: u32) -> Gate {
+        Gate { patience: Duration::from_millis(50), ..Gate::new(calls, rate) }
+    }
+
+    #[tokio::test]
+    async fn a_call_waits_a_moment_for_a_place() {
+        let gate = Arc::new(Gate { patience: Duration::from_secs(60), ..gate(1, 1000) });
+        let first = gate.enter("a").await.unwrap();
+        let second = tokio::spawn({
+            let gate = Arc::clone(&gate);
+            async move { gate.enter("b").await.map(drop) }
+        });
+        tokio::task::yield_now().await;
+        assert_eq!(gate.has_room("c"), Err(Limit::Calls));
+        drop(first);
+        assert_eq!(second.await.unwrap(), Ok(()));
+        assert_eq!(gate.has_room("c"), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn without_a_place_a_call_is_sent_on_after_a_moment() {
+        let gate = gate(1, 1000);
+        let _first = gate.enter("a").await.unwrap();
+        let started = Instant::now();
+        assert_eq!(gate.enter("b").await.map(drop), Err(Limit::Calls));
+        assert!(started.elapsed() >= gate.patience);
+        // What is ours already is served all the same.
+        drop(gate.let_in());
+    }
+
+    #[test]
+    fn an_account_begins_only_so_many_calls_in_a_second() {
+        let (gate, start) = (gate(100, 3), Instant::now());
+        let begin = |account, milliseconds| {
+            gate.in_time(account, start + Duration::from_millis(milliseconds))
+        };
+        for _ in 0..3 {
+            assert_eq!(begin("a", 0), Ok(()));
+        }
+        assert_eq!(begin("a", 0), Err(Limit::AccountRate));
+        // Another account's calls are its own affair.
+        assert_eq!(begin("b", 0), Ok(()));
+        assert_eq!(begin("a", 334), Ok(()));
+        assert_eq!(begin("a", 334), Err(Limit::AccountRate));
+        let begun = (0..10).filter(|_| begin("a", 100_000).is_ok()).count();
+        assert_eq!(begun, 3, "what was not used of earlier seconds is gone");
+    }
+}
