@@ -148,6 +148,11 @@ impl Link {
         self.inner.ended.get().is_some()
     }
 
+    /// The error of whatever is asked of this link when its session has ended.
+    pub fn over(&self) -> LinkError {
+        self.inner.down()
+    }
+
     /// Whether the broker takes no messages for lack of memory or disk.
     pub fn is_blocked(&self) -> bool {
         self.inner.is_blocked()

@@ -42,6 +42,6 @@ pub use session::Handler;
 pub use state::SessionState;
 pub use supervise::{SessionConfig, Stop, Timing, supervise};
 pub use topology::{
-    Argument, Binding, EXECUTE_QUEUE, Exchange, ExchangeKind, JOBS_QUEUE, ROUTE_QUEUE,
+    Argument, Binding, EXECUTE_QUEUE, Exchange, ExchangeKind, HELD_QUEUE, JOBS_QUEUE, ROUTE_QUEUE,
     RejectedQueue, ReplyQueue, Settling, TAKEOVER_QUEUE, Topology, WorkQueue,
 };

@@ -3,7 +3,7 @@
 //! What goes over AMQP between KAZOO and us, as values: [`Exchange`]s, routing keys, reply
 //! [`Address`]es, the messages we read ([`inbound`]) and those we write ([`command`], [`result`],
 //! [`route_resp`], [`resume`], [`channel_status`]), what workers send each other
-//! ([`handover`]), and the Erlang [`term`]s inside a result. Reading is strict where KAZOO is
+//! ([`handover`], [`held`]), and the Erlang [`term`]s inside a result. Reading is strict where KAZOO is
 //! strict and lenient elsewhere; writing is exact, because a KAZOO listener that cannot match a
 //! message dies of it.
 //!
@@ -16,6 +16,7 @@ pub mod conf;
 pub mod exchange;
 pub mod handover;
 pub mod header;
+pub mod held;
 pub mod inbound;
 pub mod message;
 pub mod result;

@@ -82,6 +82,11 @@ impl CallControl {
         }
     }
 
+    /// Where commands for the call go.
+    pub(super) fn control_queue(&self) -> &Address {
+        &self.control_queue
+    }
+
     /// The call has changed: what it says of the caller's privacy counts from now on.
     pub(super) fn changed(&mut self, call: &Call) {
         self.hides_number = call.hides_number();

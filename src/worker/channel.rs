@@ -3,6 +3,7 @@
 //! Source: `ecallmgr_fs_channels.erl` (`handle_channel_status`); KAZOO 5 answers to another
 //! category, so both are asked.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,11 +29,13 @@ pub(super) enum State {
     Unknown,
 }
 
-/// Asks every switch; the call's events must be bound already.
+/// Asks every switch; the call's events must be bound already. What else comes meanwhile is put
+/// off.
 pub(super) async fn state(
     session: &Session,
     call_id: &str,
     events: &mut mpsc::Receiver<Arc<Inbound>>,
+    put_off: &mut VecDeque<Arc<Inbound>>,
 ) -> Result<State, LinkError> {
     let msg_id = new_msg_id();
     for request in channel_status::requests(&session.identity, call_id, true, &msg_id) {
@@ -51,7 +54,7 @@ pub(super) async fn state(
             Inbound::CallEvent(event) if event.name == EventName::ChannelDestroy => {
                 return Ok(State::Gone);
             }
-            _ => {}
+            _ => put_off.push_back(inbound),
         }
     }
     Ok(state)

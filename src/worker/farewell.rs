@@ -23,6 +23,8 @@ pub(super) struct Caller<'a> {
     pub(super) account: Option<&'a AccountId>,
     /// The language of prompts, where it is known.
     pub(super) language: Option<&'a str>,
+    /// Whose call control executes the commands.
+    pub(super) dialect: Dialect,
 }
 
 /// The fault prompt, and the hang-up behind it.
@@ -31,10 +33,10 @@ pub(super) async fn farewell(
     session: &Session,
     caller: Caller<'_>,
 ) -> Vec<Message> {
-    let Caller { call_id, control_queue, account, language } = caller;
+    let Caller { call_id, control_queue, account, language, dialect } = caller;
     let directory = shared.directory.within(READING);
     let media = context::prompt(&directory, account, language, BAD_DESTINATION).await;
     let identity = &session.identity;
-    let target = Target { identity, control_queue, call_id, dialect: Dialect::V43 };
+    let target = Target { identity, control_queue, call_id, dialect };
     vec![command::play(&target, &media, &new_msg_id()), command::hangup_of_executor(&target, None)]
 }

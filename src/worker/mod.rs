@@ -29,6 +29,7 @@ use tracing::Instrument;
 
 use crate::amqp::{Delivery, EndReason, Handler, Link};
 use crate::directory::{Database, Directory};
+use crate::kapi::command::Dialect;
 use crate::kapi::inbound::{
     DecodeLimits, Delivered, DocumentChange, Execute, RejectReason, Waiting, WaitingCaller,
 };
@@ -37,6 +38,7 @@ use crate::operations::Metrics;
 use crate::operations::inspection::Inspected;
 use crate::operations::limits::{Limit, Limits};
 use crate::settings::Seams;
+use execute::Unsent;
 use farewell::{Caller, farewell};
 use gate::Gate;
 use reports::Reports;
@@ -73,6 +75,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Limits that were reached.
     limits: Limits,
+    /// Answers that wait for a session.
+    unsent: Unsent,
     /// What was said already.
     reports: Reports,
     /// Who is let in.
@@ -104,6 +108,7 @@ impl Worker {
         let shared = Arc::new(Shared {
             directory,
             limits: Limits::new(Arc::clone(&metrics)),
+            unsent: Unsent::default(),
             metrics,
             reports: Reports::default(),
             gate: Gate::new(options.calls, options.account_rate),
@@ -164,12 +169,12 @@ impl Worker {
         self.tasks.spawn(task);
     }
 
-    fn start(&self, session: Arc<Session>, execute: Execute, delivery: Delivery) {
+    fn start(&self, session: Arc<Session>, execute: Execute, held: bool, delivery: Delivery) {
         let shared = Arc::clone(&self.shared);
         let span = tracing::info_span!("call", call_id = %execute.call_id);
         let doubtful = is_doubtful(&delivery);
-        let job = execute::run(shared, session, execute, doubtful, delivery.receipt);
-        self.spawn(job.instrument(span));
+        let came = execute::Came { execute, receipt: delivery.receipt, doubtful, held };
+        self.spawn(execute::run(shared, session, came).instrument(span));
     }
 
     /// Work of the route seam.
@@ -215,7 +220,13 @@ impl Worker {
                     execute::release(&shared, &session, flow, "continue_rejected").await.ok();
                 }
                 Some(Waiting::Caller(WaitingCaller { call_id, control_queue })) => {
-                    let caller = Caller { call_id, control_queue, account: None, language: None };
+                    let caller = Caller {
+                        call_id,
+                        control_queue,
+                        account: None,
+                        language: None,
+                        dialect: Dialect::V43,
+                    };
                     let farewell = farewell(&shared, &session, caller).await;
                     if let Err(error) = session.publish_commands(&farewell).await {
                         tracing::warn!(%error, "the caller could not be told");
@@ -279,6 +290,7 @@ impl Worker {
                 return;
             }
             Inbound::Execute(_)
+            | Inbound::HeldExecute(_)
             | Inbound::RouteReq(_)
             | Inbound::RouteWin(_)
             | Inbound::Offer(_)
@@ -302,9 +314,11 @@ impl Handler for Worker {
         self.shared.directory.distrust_everything();
         let session = Arc::new(Session::new(link, &self.shared.options.node));
         self.shared.metrics.consuming.set(1);
-        if let Some(old) = self.replace(Some(session)) {
+        if let Some(old) = self.replace(Some(Arc::clone(&session))) {
             old.ended.cancel();
         }
+        let shared = Arc::clone(&self.shared);
+        self.spawn(async move { shared.unsent.send(&session).await });
     }
 
     fn work(&self, delivery: Delivery) {
@@ -312,7 +326,8 @@ impl Handler for Worker {
             return;
         };
         match self.decode(&delivery) {
-            Ok(Inbound::Execute(execute)) => self.start(session, execute, delivery),
+            Ok(Inbound::Execute(execute)) => self.start(session, execute, false, delivery),
+            Ok(Inbound::HeldExecute(execute)) => self.start(session, *execute, true, delivery),
             Ok(inbound) => self.route(session, inbound, delivery),
             Err(rejection) => self.reject(session, delivery, rejection),
         }
@@ -369,6 +384,7 @@ fn unexpected(inbound: &Inbound) -> Rejection {
 fn kind(inbound: &Inbound) -> String {
     match inbound {
         Inbound::Execute(_) => "callflow/action.execute".to_owned(),
+        Inbound::HeldExecute(_) => "kazoo_dynamic_cid/held_execute".to_owned(),
         Inbound::RouteReq(_) => "dialplan/route_req".to_owned(),
         Inbound::RouteWin(_) => "dialplan/route_win".to_owned(),
         Inbound::NodeAdvertisement(_) => "nodes/advertise".to_owned(),

@@ -47,6 +47,11 @@ impl Session {
         Self { link, identity, ended: CancellationToken::new(), jobs: Mutex::default() }
     }
 
+    /// The error of whatever is asked of a session that has ended.
+    pub(super) fn over(&self) -> LinkError {
+        self.link.over()
+    }
+
     /// Publishes a message and waits until the broker has it.
     pub(super) async fn publish(
         &self,

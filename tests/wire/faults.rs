@@ -18,6 +18,8 @@ use crate::worker::{DETAILED, Worker};
 
 tests![
     a_worker_serves_again_after_the_broker_was_restarted,
+    digits_are_collected_anew_after_the_broker_was_restarted,
+    an_executor_that_is_gone_leaves_no_caller_in_silence,
     a_call_of_a_killed_worker_starts_again_with_the_next,
     a_call_in_flight_survives_a_cut_connection,
     a_redelivered_call_that_has_ended_is_dropped,
@@ -48,6 +50,56 @@ async fn a_worker_serves_again_after_the_broker_was_restarted(world: &World) -> 
     let Scene { account, worker, .. } = scene;
     let scene = Scene::with(world, account, worker).await?;
     scene.a_normal_call_works().await?;
+    scene.end().await
+}
+
+/// KAZOO's own message is gone with the broker's memory; the call was put on disk before.
+async fn digits_are_collected_anew_after_the_broker_was_restarted(world: &World) -> Result<()> {
+    if !world.servers.can_be_controlled() {
+        println!("        skipped: this broker is not ours to restart");
+        return Ok(());
+    }
+    for stopped in ["stop", "kill"] {
+        let scene = Scene::set(world, world.account.all_remote()).await?;
+        let silence = Until::Silent(Duration::from_millis(100));
+        let (line, served) = scene.serve("2010", &[Cue::done(1)], silence).await?;
+        ensure!(served.commands.len() == 2, "{served:#?}");
+        world.servers.control("broker", stopped)?;
+        world.servers.control("broker", "start")?;
+        let kazoo = Kazoo::connect(&world.servers.amqp).await?;
+        let mut questions = questions(&kazoo).await?;
+        let mut line = line.reopened(&kazoo).await?;
+        scene.worker.ready(Duration::from_secs(30)).await?;
+        answer(&kazoo, &mut questions, line.call_id(), "active").await?;
+        line.begins_anew();
+        digits_are_collected_anew(line).await.context(stopped)?;
+        Scene { kazoo, ..scene }.end().await?;
+    }
+    Ok(())
+}
+
+/// The callflow that ran the call is gone, the call is not: its caller must not wait for ever.
+async fn an_executor_that_is_gone_leaves_no_caller_in_silence(world: &World) -> Result<()> {
+    let scene = Scene::set(world, world.account.all_remote()).await?;
+    for (status, told) in [("active", true), ("terminated", false)] {
+        let mut questions = questions(&scene.kazoo).await?;
+        let call = scene.call("2001")?;
+        let mut line = scene.line().await?;
+        let mut execute = line.execute(&call, Some(&scene.data(&call)?));
+        execute["Server-ID"] = json!("pid://<0.1.0>/callflow_route_of_a_node_that_is_gone");
+        line.send(&execute).await?;
+        answer(&scene.kazoo, &mut questions, line.call_id(), status).await?;
+        let until = Until::Silent(Duration::from_secs(10));
+        let served = line.follow(Instant::now(), &[], until).await?;
+        let words: Vec<_> = served.commands.iter().map(crate::transcript::in_words).collect();
+        if told {
+            ensure!(words[0].contains("fault-can_not_be_completed_as_dialed"), "{words:#?}");
+            ensure!(words.last().is_some_and(|it| it.starts_with("hangup")), "{words:#?}");
+        } else {
+            ensure!(words.is_empty(), "{words:#?}");
+        }
+        line.close().await?;
+    }
     scene.end().await
 }
 

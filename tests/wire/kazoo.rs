@@ -19,6 +19,8 @@ use crate::events;
 
 /// The queue all workers share.
 pub(crate) const WORK: &str = "kazoo_dynamic_cid.execute";
+/// Where calls are kept whose callers are asked for digits.
+pub(crate) const HELD: &str = "kazoo_dynamic_cid.held";
 /// Where messages are kept that nobody understands.
 pub(crate) const REJECTED: &str = "kazoo_dynamic_cid.rejected";
 
@@ -120,7 +122,7 @@ impl Kazoo {
 
     /// What earlier tests may have left behind.
     pub(crate) async fn forget_old_work(&self) -> Result<()> {
-        for queue in [WORK, REJECTED, JOBS, TAKEOVER, ROUTE] {
+        for queue in [WORK, HELD, REJECTED, JOBS, TAKEOVER, ROUTE] {
             let options = QueueDeleteOptions::default();
             self.channel.queue_delete(queue.into(), options).await?;
         }

@@ -245,6 +245,14 @@ impl Line {
         }
     }
 
+    /// The same line over another connection: KAZOO is back after the broker was away, and its
+    /// queues have the names they had.
+    pub(crate) async fn reopened(self, kazoo: &Kazoo) -> Result<Self> {
+        let bindings = [("targeted", self.queue.as_str()), ("callctl", self.queue.as_str())];
+        let received = kazoo.listen(&self.queue, &bindings).await?;
+        Ok(Self { channel: kazoo.channel().await?, received, ..self })
+    }
+
     /// Another worker takes over: it begins anew.
     pub(crate) fn begins_anew(&mut self) {
         self.checker.begins_anew();

@@ -17,7 +17,7 @@ use kazoo_dynamic_cid::peer::{
 
 use crate::account::Account;
 use crate::harness::{World, tests};
-use crate::kazoo::{JOBS, Kazoo, WORK};
+use crate::kazoo::{HELD, JOBS, Kazoo, WORK};
 use crate::relay::Relay;
 use crate::route::scenarios::opted_in;
 use crate::worker::{ROUTE, Worker};
@@ -64,7 +64,7 @@ fn add(counter: &AtomicUsize) {
 
 async fn every_execute_gets_its_answer_while_workers_die(world: &World) -> Result<()> {
     let account = world.account.all_remote();
-    let tally = run(world, &account, Seam::Execute, WORK).await?;
+    let tally = run(world, &account, Seam::Execute, &[WORK, HELD]).await?;
     let get = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     ensure!(get(&tally.answered) + get(&tally.hung_up) == get(&tally.calls), "{tally:?}");
     // One worker holds no more than all callers' calls when it dies.
@@ -74,7 +74,7 @@ async fn every_execute_gets_its_answer_while_workers_die(world: &World) -> Resul
 
 async fn every_won_call_is_ended_once_while_workers_die(world: &World) -> Result<()> {
     let account = opted_in(&world.kazoo_4_3.account);
-    let tally = run(world, &account, Seam::Route, JOBS).await?;
+    let tally = run(world, &account, Seam::Route, &[JOBS]).await?;
     let get = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     let ended = get(&tally.resumed) + get(&tally.hung_up) + get(&tally.left_to_callflow);
     ensure!(ended == get(&tally.calls), "{tally:?}");
@@ -82,7 +82,7 @@ async fn every_won_call_is_ended_once_while_workers_die(world: &World) -> Result
     Ok(())
 }
 
-async fn run(world: &World, account: &Account, seam: Seam, work: &str) -> Result<Arc<Tally>> {
+async fn run(world: &World, account: &Account, seam: Seam, queues: &[&str]) -> Result<Arc<Tally>> {
     world.load(account).await?;
     let scenarios = scenarios(world, account, seam).await?;
     let relay = Relay::closed(&world.servers.couchdb).await?;
@@ -137,8 +137,10 @@ async fn run(world: &World, account: &Account, seam: Seam, work: &str) -> Result
         worker.idle().await?;
     }
     let kazoo = Kazoo::connect(&world.servers.amqp).await?;
-    let waiting = kazoo.waiting(work).await.context("no queue")?;
-    ensure!(waiting == 0, "{waiting} wait in {work}");
+    for queue in queues {
+        let waiting = kazoo.waiting(queue).await.context("no queue")?;
+        ensure!(waiting == 0, "{waiting} wait in {queue}");
+    }
     kazoo.close().await;
     peer.close().await;
     Ok(tally)

@@ -9,7 +9,7 @@ use crate::account::Account;
 use crate::events::Cue;
 use crate::executor::{Executor, Pause};
 use crate::harness::World;
-use crate::kazoo::{JOBS, Kazoo, WORK};
+use crate::kazoo::{HELD, JOBS, Kazoo, WORK};
 use crate::line::{Control, Line, Served, Until};
 use crate::replay::{self, Course, Play};
 use crate::transcript;
@@ -108,7 +108,7 @@ impl<'a> Scene<'a> {
         // What a connection leaves unacknowledged comes back into the queue soon, not at once.
         tokio::time::sleep(REQUEUE).await;
         let mut found = 0;
-        for queue in [WORK, JOBS] {
+        for queue in [WORK, HELD, JOBS] {
             let Some(left) = self.kazoo.waiting(queue).await else { continue };
             ensure!(left == 0, "{queue} holds {left} calls; the worker said:\n{log}");
             found += 1;

@@ -102,8 +102,11 @@ pub(super) fn config(uris: &[&str], topology: &Topology) -> SessionConfig {
 
 /// A topology nobody else on the broker uses.
 pub(super) fn topology() -> Topology {
-    Topology::execute(["doc_edited.#".to_owned()])
-        .prefixed(&format!("test-{:08x}-", rand::random::<u32>()))
+    let mut topology = Topology::execute(["doc_edited.#".to_owned()])
+        .prefixed(&format!("test-{:08x}-", rand::random::<u32>()));
+    topology.work.truncate(1);
+    topology.work[0].settling = Settling::Acknowledge;
+    topology
 }
 
 /// The same, its work settled by transaction.

@@ -7,6 +7,8 @@ use super::{
 
 /// Executes, from KAZOO master and 5. Its name is a contract.
 pub const EXECUTE_QUEUE: &str = "kazoo_dynamic_cid.execute";
+/// Executes whose callers are asked for digits: kept on disk, unlike what KAZOO sends.
+pub const HELD_QUEUE: &str = "kazoo_dynamic_cid.held";
 /// Route requests, as callflow hears them.
 pub const ROUTE_QUEUE: &str = "kazoo_dynamic_cid.route";
 /// Won calls whose own worker did not take care of them in time.
@@ -78,17 +80,22 @@ impl Topology {
         Self::new(document_changes).with_execute()
     }
 
-    /// Adds the execute seam: the shared queue of the contract.
+    /// Adds the execute seam: the shared queue of the contract, and the one for calls that take
+    /// longer.
     #[must_use]
     pub fn with_execute(mut self) -> Self {
-        self.work.push(WorkQueue {
-            name: EXECUTE_QUEUE.to_owned(),
+        let queue = |name: &str, direct: Option<&str>, bindings| WorkQueue {
+            name: name.to_owned(),
             durable: true,
-            settling: Settling::Acknowledge,
-            direct: None,
-            bindings: vec![on("kapps", "callflow.action.dynamic_cid")],
+            settling: Settling::Transaction,
+            direct: direct.map(str::to_owned),
+            bindings,
             arguments: Vec::new(),
-        });
+        };
+        self.work.extend([
+            queue(EXECUTE_QUEUE, None, vec![on("kapps", "callflow.action.dynamic_cid")]),
+            queue(HELD_QUEUE, Some("targeted"), Vec::new()),
+        ]);
         self
     }
 
@@ -181,10 +188,11 @@ mod tests {
     #[test]
     fn the_execute_seam_has_the_names_of_the_contract() {
         let topology = Topology::execute(["doc_edited.#".to_owned()]);
-        assert_eq!(topology.work.len(), 1);
-        assert_eq!(topology.work[0].name, "kazoo_dynamic_cid.execute");
-        assert_eq!(topology.work[0].settling, Settling::Acknowledge);
-        assert!(topology.work[0].durable);
+        let names: Vec<&str> = topology.work.iter().map(|queue| queue.name.as_str()).collect();
+        assert_eq!(names, ["kazoo_dynamic_cid.execute", HELD_QUEUE]);
+        for queue in &topology.work {
+            assert!(queue.durable && queue.settling == Settling::Transaction, "{}", queue.name);
+        }
         assert_eq!(topology.process_queue, None);
         assert_eq!(topology.rejected.name, "kazoo_dynamic_cid.rejected");
         assert_eq!(topology.reply.bindings, [on("configuration", "doc_edited.#")]);

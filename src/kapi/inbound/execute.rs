@@ -53,6 +53,15 @@ impl Execute {
         })
     }
 
+    /// Who waits for the answer.
+    pub fn flow(&self) -> WaitingFlow {
+        WaitingFlow {
+            server_id: self.server_id.clone(),
+            msg_id: self.msg_id.clone(),
+            call_id: self.call_id.clone(),
+        }
+    }
+
     /// Where commands for this call go; `None` when the call names no control queue.
     pub fn control_queue(&self) -> Result<Option<Address>, AddressError> {
         json::text(&self.call, "Control-Queue").map(|text| Address::parse(&text)).transpose()

@@ -67,7 +67,7 @@ pub(super) fn read(kind: Kind, mut body: Object) -> Result<Inbound, Rejection> {
     })
 }
 
-fn version(headers: Headers<'_>) -> Result<u64, Rejection> {
+pub(super) fn version(headers: Headers<'_>) -> Result<u64, Rejection> {
     match headers.unsigned(member::VERSION)? {
         0 => Err(Rejection::new(RejectReason::BadValue, "`Version` is 0, expected 1 or more")),
         version => Ok(version),

@@ -12,6 +12,7 @@ mod document_change;
 mod execute;
 mod handover;
 mod headers;
+mod held;
 mod limits;
 mod node_advertisement;
 #[cfg(test)]
@@ -60,6 +61,8 @@ pub struct Delivered<'a> {
 pub enum Inbound {
     /// `callflow/action.execute`: work.
     Execute(Execute),
+    /// `kazoo_dynamic_cid/held_execute`: the same, kept on disk by a worker.
+    HeldExecute(Box<Execute>),
     /// `dialplan/route_req`: a call looks for somebody to take it.
     RouteReq(RouteReq),
     /// `dialplan/route_win`: the call we offered to take is ours.
@@ -136,6 +139,9 @@ pub fn decode_within(
             None => Ok(Inbound::Ignored { category, name: name.to_owned() }),
         },
         (CATEGORY, name) if name == Kind::Offer.as_str() => handover::read(Kind::Offer, body),
+        (CATEGORY, super::held::NAME) => {
+            held::read(body).map(|execute| Inbound::HeldExecute(Box::new(execute)))
+        }
         (CATEGORY, name) if name == Kind::Job.as_str() => handover::read(Kind::Job, body),
         _ => Ok(Inbound::Ignored { category, name }),
     }

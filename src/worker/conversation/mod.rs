@@ -3,11 +3,12 @@
 
 mod waits;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::answer::{Before, Changes};
 use super::call_control::{CallControl, Heard, Loss};
@@ -21,7 +22,8 @@ use crate::dynamic_cid::{
     Action, Command, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question,
 };
 use crate::json::Object;
-use crate::kapi::{self, Inbound, Message};
+use crate::kapi::inbound::EventName;
+use crate::kapi::{self, Address, Inbound, Message};
 
 /// What ends an action before its outcome.
 #[derive(Debug)]
@@ -30,9 +32,10 @@ pub(super) enum Interrupted {
     Lost(Loss),
     /// Nobody executes our commands any more.
     ControlGone,
-    /// A message could not be published or a binding not made: the session is ending, and the
-    /// broker hands the work out again.
+    /// The session is ending, and the broker hands the work out again.
     Failed(LinkError),
+    /// It takes longer than any call of a living caller can.
+    Overdue,
 }
 
 impl From<LinkError> for Interrupted {
@@ -77,7 +80,11 @@ pub(super) struct Conversation<'a> {
     control: Option<CallControl>,
     sender: mpsc::Sender<Arc<Inbound>>,
     events: mpsc::Receiver<Arc<Inbound>>,
+    /// Events that came while something else was waited for.
+    put_off: VecDeque<Arc<Inbound>>,
     listening: bool,
+    /// Whether the caller may have heard something of us.
+    spoken: bool,
     /// What was not sent yet.
     held: Vec<Held>,
     /// The last media that was sent and has not ended, as far as we heard.
@@ -110,7 +117,9 @@ impl<'a> Conversation<'a> {
             control,
             sender,
             events,
+            put_off: VecDeque::new(),
             listening: false,
+            spoken: false,
             held: Vec::new(),
             playing: None,
         }
@@ -181,7 +190,13 @@ impl<'a> Conversation<'a> {
     /// What the switches know of the call's channel.
     pub(super) async fn channel_state(&mut self) -> Result<channel::State, LinkError> {
         self.hear_the_call().await?;
-        channel::state(self.session, &self.call_id, &mut self.events).await
+        channel::state(self.session, &self.call_id, &mut self.events, &mut self.put_off).await
+    }
+
+    /// Keys that were pressed before the action began are not meant for it.
+    pub(super) fn begin_anew(&mut self) {
+        let is_key = |inbound: &Inbound| matches!(inbound, Inbound::CallEvent(event) if event.name == EventName::Dtmf);
+        self.put_off.retain(|inbound| !is_key(inbound));
     }
 
     /// The call's next event for the action, or its timer.
@@ -191,16 +206,10 @@ impl<'a> Conversation<'a> {
     ) -> Result<Event, Interrupted> {
         let deadline = wake_at.map(|at| self.started + Duration::from_millis(at));
         loop {
-            let heard = match deadline {
-                None => self.events.recv().await,
-                Some(deadline) => match timeout_at(deadline, self.events.recv()).await {
-                    Ok(heard) => heard,
-                    Err(_) => return Ok(Event::Timer),
-                },
+            let Some(inbound) = self.heard_until(deadline).await? else {
+                return Ok(Event::Timer);
             };
-            // The mailbox holds a sender of its own, so it cannot end; were it to, the session is
-            // over and with it this task.
-            let (Some(inbound), Some(control)) = (heard, &mut self.control) else {
+            let Some(control) = &mut self.control else {
                 return Err(Interrupted::ControlGone);
             };
             match control.hear(&inbound) {
@@ -262,6 +271,10 @@ impl<'a> Conversation<'a> {
     /// Sends what was held back, in its order, and waits until the broker has it all.
     pub(super) async fn send_held(&mut self, before: Before) -> Result<(), Interrupted> {
         let messages = self.take_held(before)?;
+        if messages.is_empty() {
+            return Ok(());
+        }
+        self.spoken = true;
         match self.session.publish_commands(&messages).await? {
             Published::Routed => Ok(()),
             Published::Returned { .. } => Err(Interrupted::ControlGone),
@@ -299,6 +312,16 @@ impl<'a> Conversation<'a> {
             }
         }
         Ok(messages)
+    }
+
+    /// Whether commands have been sent to the call.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.spoken
+    }
+
+    /// Where commands for the call go.
+    pub(super) fn control_queue(&self) -> Option<&Address> {
+        self.control.as_ref().map(CallControl::control_queue)
     }
 
     /// The hang-up of an executor whose flow is over.

@@ -1,16 +1,64 @@
 //! Waits of a call's last moments, each with a limit.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
 
 use super::{Conversation, Interrupted};
 use crate::dynamic_cid::{Event, Millis};
+use crate::kapi::Inbound;
+use crate::worker::call_control::Loss;
+use crate::worker::channel;
 
 /// How long a caller may take to hear a last prompt before the call is hung up at once.
 const LAST_PROMPT: Duration = Duration::from_secs(60);
 /// How long after that the channel may take to end.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// How long a call may be silent before it is asked after: the news of its end may be lost.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long an action may take in all. A broker takes a message for lost that is not acknowledged
+/// for 30 min (RabbitMQ's `consumer_timeout`), and with it everything else that we hold.
+const LONGEST: Duration = Duration::from_secs(20 * 60);
+
 impl Conversation<'_> {
+    /// The next message about the call; `None` at the deadline.
+    pub(super) async fn heard_until(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Arc<Inbound>>, Interrupted> {
+        let overdue = self.started + LONGEST;
+        loop {
+            if let Some(inbound) = self.put_off.pop_front() {
+                return Ok(Some(inbound));
+            }
+            let silent = (Instant::now() + SILENCE).min(overdue);
+            let until = deadline.map_or(silent, |deadline| deadline.min(silent));
+            let session = self.session;
+            let heard = tokio::select! {
+                biased;
+                () = session.ended.cancelled() => return Err(Interrupted::Failed(session.over())),
+                heard = timeout_at(until, self.events.recv()) => heard,
+            };
+            if let Ok(heard) = heard {
+                // The mailbox has a sender of its own, so that it does not end.
+                return Ok(heard);
+            }
+            let now = Instant::now();
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                return Ok(None);
+            }
+            if now >= overdue {
+                return Err(Interrupted::Overdue);
+            }
+            if self.channel_state().await? == channel::State::Gone {
+                tracing::warn!("the call has ended without a word");
+                return Err(Interrupted::Lost(Loss::Destroyed));
+            }
+        }
+    }
+
     /// Sees to it that a call ends that was told to: a prompt that never ends is cut off. Whether
     /// it has ended.
     pub(in crate::worker) async fn see_hung_up(&mut self) -> Result<bool, Interrupted> {

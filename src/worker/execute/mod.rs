@@ -1,6 +1,20 @@
 //! The execute seam: `callflow/action.execute` of KAZOO master and 5.
+//!
+//! ```text
+//! action.execute ─> serve ─> answer                 an action that decides at once
+//!                   serve ─> held ─> serve ─> answer   one that asks the caller for digits
+//! ```
+//!
+//! KAZOO's executes live in the broker's memory. One that has to wait for its caller is put on the
+//! workers' own queue on disk first, in the transaction that acknowledges it.
+//!
+//! An answer that the caller has heard something of is published in the transaction that
+//! acknowledges its execute, so that nobody speaks after it. All others are confirmed first and
+//! acknowledged then, which is faster: should a worker die in between, the same answer is given
+//! twice, and KAZOO ignores the second (`cf_exe.erl`, `relay_amqp`).
 
 mod serve;
+mod unsent;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,62 +28,67 @@ use crate::kapi::inbound::{Execute, WaitingFlow};
 use crate::kapi::result::Executor;
 use crate::kapi::{self, ActionResult};
 use serve::Served;
+pub(super) use unsent::Unsent;
+
+/// An execute and how it came.
+pub(super) struct Came {
+    pub(super) execute: Execute,
+    /// To settle it with.
+    pub(super) receipt: Option<Receipt>,
+    /// Whether its call may have ended meanwhile: it was handed out before, or it is old.
+    pub(super) doubtful: bool,
+    /// Whether it is kept on disk already.
+    pub(super) held: bool,
+}
 
 /// Serves one execute and acknowledges it.
-pub(super) async fn run(
-    shared: Arc<Shared>,
-    session: Arc<Session>,
-    execute: Execute,
-    doubtful: bool,
-    receipt: Option<Receipt>,
-) {
-    let waiting = WaitingFlow {
-        server_id: execute.server_id.clone(),
-        msg_id: execute.msg_id.clone(),
-        call_id: execute.call_id.clone(),
-    };
-    if !session.begin(&waiting.msg_id) {
-        tracing::warn!(msg_id = waiting.msg_id, "the same execute came twice; it is served once");
+pub(super) async fn run(shared: Arc<Shared>, session: Arc<Session>, came: Came) {
+    let Came { execute, mut receipt, doubtful, held } = came;
+    let flow = execute.flow();
+    // One that is put on disk may come back before its first task has ended.
+    let key = format!("{}{}", if held { "held " } else { "" }, flow.msg_id);
+    if !session.begin(&key) {
+        tracing::warn!(msg_id = flow.msg_id, "the same execute came twice; it is served once");
         acknowledge(&session, receipt);
         return;
     }
     shared.metrics.in_flight.inc();
-    // A panic would be a defect of ours; the caller must not wait for ever because of it.
     let account = execute.account_id();
+    // A panic would be a defect of ours; the caller must not wait for ever because of it.
     let serving = AssertUnwindSafe(async {
         match shared.gate.enter(account.as_deref().unwrap_or_default()).await {
-            Ok(_pass) => serve::serve(&shared, &session, execute, doubtful).await,
+            Ok(_pass) => {
+                let task = serve::Task { execute, held, receipt: &mut receipt };
+                serve::serve(&shared, &session, task, doubtful).await
+            }
             Err(limit) => {
                 let account = account.as_deref().unwrap_or("none");
                 shared.limits.reached(limit, &format!("account {account}"));
-                release(&shared, &session, &waiting, "continue_limited").await?;
+                release(&shared, &session, &flow, "continue_limited").await?;
                 Ok(Served::Answered)
             }
         }
     });
-    let served = tokio::select! {
-        biased;
-        () = session.ended.cancelled() => None,
-        served = serving.catch_unwind() => Some(served),
-    };
-    match served {
-        None => tracing::warn!("the session ended; the broker will hand the call out again"),
-        Some(Ok(Ok(Served::Answered))) => acknowledge(&session, receipt),
-        Some(Ok(Ok(Served::NoAnswerOwed(cause)))) => {
+    match serving.catch_unwind().await {
+        Ok(Ok(Served::Answered | Served::Held)) => acknowledge(&session, receipt),
+        Ok(Ok(Served::NoAnswerOwed(cause))) => {
             shared.metrics.abandoned(cause);
             acknowledge(&session, receipt);
         }
+        Ok(Err(error)) if session.ended.is_cancelled() => {
+            tracing::warn!(%error, "the session ended; the broker will hand the call out again");
+        }
         // Not acknowledged: the session is torn down and the broker hands the call out again.
-        Some(Ok(Err(error))) => tracing::warn!(%error, "the call could not be answered"),
-        Some(Err(_)) => {
+        Ok(Err(error)) => tracing::warn!(%error, "the call could not be answered"),
+        Err(_) => {
             tracing::error!("serving the call panicked; its flow goes on unchanged");
             shared.metrics.abandoned("panicked");
-            release(&shared, &session, &waiting, "continue_panicked").await.ok();
+            release(&shared, &session, &flow, "continue_panicked").await.ok();
             acknowledge(&session, receipt);
         }
     }
     shared.metrics.in_flight.dec();
-    session.finish(&waiting.msg_id);
+    session.finish(&key);
 }
 
 fn acknowledge(session: &Session, receipt: Option<Receipt>) {
@@ -83,14 +102,11 @@ fn acknowledge(session: &Session, receipt: Option<Receipt>) {
 pub(super) async fn release(
     shared: &Shared,
     session: &Session,
-    waiting: &WaitingFlow,
+    flow: &WaitingFlow,
     kind: &'static str,
 ) -> Result<(), LinkError> {
-    let executor = Executor {
-        server_id: &waiting.server_id,
-        msg_id: &waiting.msg_id,
-        call_id: &waiting.call_id,
-    };
+    let WaitingFlow { server_id, msg_id, call_id } = flow;
+    let executor = Executor { server_id, msg_id, call_id };
     let result = kapi::result::result(&session.identity, executor, &ActionResult::Continue);
     match session.publish(&result, true).await {
         Ok(_) => {

@@ -2,30 +2,42 @@
 
 use serde_json::Value;
 
-use crate::amqp::{LinkError, Published};
+use super::unsent;
+use crate::amqp::{HELD_QUEUE, LinkError, Published, Receipt};
 use crate::call::Call;
 use crate::dynamic_cid::Mode;
-use crate::json::Object;
 use crate::kapi::command::Dialect;
 use crate::kapi::inbound::Execute;
 use crate::kapi::result::Executor;
-use crate::kapi::{self, ActionResult, Address};
+use crate::kapi::{self, ActionResult, Message};
 use crate::worker::Shared;
 use crate::worker::answer::{Answer, Before};
 use crate::worker::call_control::CallControl;
 use crate::worker::channel;
 use crate::worker::context::{self, Gathered, Seam};
 use crate::worker::conversation::{Conversation, Decided, Interrupted};
+use crate::worker::farewell::{Caller, farewell};
 use crate::worker::hand_back::{self, Decision};
-use crate::worker::session::Session;
+use crate::worker::session::{Kept, Session};
 
 /// How serving an execute ended, when it was not cut short by the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Served {
     /// KAZOO was told, and the broker confirmed it.
     Answered,
+    /// The call is on disk, and comes again at once to whoever has time.
+    Held,
     /// Nobody waits for an answer.
     NoAnswerOwed(&'static str),
+}
+
+/// What is to be served.
+pub(super) struct Task<'a> {
+    pub(super) execute: Execute,
+    /// Whether it is kept on disk already.
+    pub(super) held: bool,
+    /// To settle it with; taken where that is done here.
+    pub(super) receipt: &'a mut Option<Receipt>,
 }
 
 /// Serves one execute up to its confirmed answer. `doubtful` executes (redelivered, or old) are
@@ -33,10 +45,10 @@ pub(super) enum Served {
 pub(super) async fn serve(
     shared: &Shared,
     session: &Session,
-    execute: Execute,
+    task: Task<'_>,
     doubtful: bool,
 ) -> Result<Served, LinkError> {
-    let mut execution = Execution::new(shared, session, execute);
+    let mut execution = Execution::new(shared, session, task);
     let served = execution.serve(doubtful).await;
     execution.conversation.leave().await;
     served
@@ -44,16 +56,17 @@ pub(super) async fn serve(
 
 struct Execution<'a> {
     conversation: Conversation<'a>,
-    server_id: Address,
-    msg_id: String,
-    data: Object,
+    execute: Execute,
+    held: bool,
+    receipt: &'a mut Option<Receipt>,
 }
 
 impl<'a> Execution<'a> {
-    fn new(shared: &'a Shared, session: &'a Session, execute: Execute) -> Self {
+    fn new(shared: &'a Shared, session: &'a Session, task: Task<'a>) -> Self {
+        let Task { mut execute, held, receipt } = task;
         let control_queue = execute.control_queue();
-        let Execute { call_id, msg_id, server_id, call, data, .. } = execute;
-        let call = Call::new(call);
+        let call_id = execute.call_id.clone();
+        let call = Call::new(std::mem::take(&mut execute.call));
         let control = match control_queue {
             Ok(Some(queue)) => {
                 Some(CallControl::new(&call, call_id.clone(), queue, Dialect::Master))
@@ -65,7 +78,7 @@ impl<'a> Execution<'a> {
             }
         };
         let conversation = Conversation::new(shared, session, call, call_id, control);
-        Self { conversation, server_id, msg_id, data }
+        Self { conversation, execute, held, receipt }
     }
 
     async fn serve(&mut self, doubtful: bool) -> Result<Served, LinkError> {
@@ -81,6 +94,7 @@ impl<'a> Execution<'a> {
                         .await;
                 }
             }
+            self.conversation.begin_anew();
         }
         let conversation = &self.conversation;
         let shared = conversation.shared;
@@ -88,17 +102,35 @@ impl<'a> Execution<'a> {
             &conversation.directory,
             conversation.account.as_ref(),
             &conversation.call,
-            self.data.clone(),
+            self.execute.data.clone(),
             Seam::Execute,
         )
         .await;
         shared.reports.departures(&gathered.bad_departures);
         shared.reports.settings(&gathered.context.config);
         let mode = gathered.job.mode();
+        if mode == Mode::Manual && !self.held {
+            return self.hold().await;
+        }
         match self.act(gathered).await {
             Ok(served) => Ok(served),
             Err(interrupted) => self.interrupted(interrupted, mode.as_str()).await,
         }
+    }
+
+    /// Puts the call on disk, together with its acknowledgement, before its caller is asked for
+    /// digits.
+    async fn hold(&mut self) -> Result<Served, LinkError> {
+        self.execute.call.clone_from(self.conversation.call.as_object());
+        let session = self.conversation.session;
+        let message = kapi::held::message(&self.execute, &session.identity, HELD_QUEUE);
+        let published = session.settle(self.receipt.take(), [&message], Kept::OnDisk).await?;
+        if published.iter().all(|one| *one == Published::Routed) {
+            return Ok(Served::Held);
+        }
+        // A new session declares it again, but this execute is acknowledged already.
+        tracing::error!(queue = HELD_QUEUE, "the queue is gone; the call goes on unchanged");
+        self.tell(&ActionResult::Continue, "continue_unheld", "manual").await
     }
 
     /// Runs the action and answers.
@@ -134,8 +166,8 @@ impl<'a> Execution<'a> {
     }
 
     fn executor(&self) -> Executor<'_> {
-        let call_id = &self.conversation.call_id;
-        Executor { server_id: &self.server_id, msg_id: &self.msg_id, call_id }
+        let Execute { server_id, msg_id, .. } = &self.execute;
+        Executor { server_id, msg_id, call_id: &self.conversation.call_id }
     }
 
     async fn carry_out(&mut self, answer: &Answer, mode: Mode) -> Result<Served, Interrupted> {
@@ -156,29 +188,80 @@ impl<'a> Execution<'a> {
         Ok(Served::NoAnswerOwed(if ended { "refused" } else { "refused_still_up" }))
     }
 
-    /// Publishes the result and waits for the broker to confirm it.
+    /// Publishes the result and waits for the broker to have it. Where the caller has heard
+    /// something, the acknowledgement goes with it: nobody may speak after it.
     async fn tell(
-        &self,
+        &mut self,
         result: &ActionResult,
         kind: &'static str,
         mode: &'static str,
     ) -> Result<Served, LinkError> {
         let Conversation { shared, session, started, .. } = &self.conversation;
         let message = kapi::result::result(&session.identity, self.executor(), result);
-        match session.publish(&message, true).await? {
+        let published = match self.receipt.take_if(|_| self.conversation.has_spoken()) {
+            Some(receipt) => {
+                let published = session.settle([receipt], [&message], Kept::InMemory).await;
+                published.map(|all| all.into_iter().next().unwrap_or(Published::Routed))
+            }
+            None => session.publish(&message, true).await,
+        };
+        let published = match published {
+            Ok(published) => published,
+            Err(error) => {
+                if !self.held {
+                    shared.unsent.keep(message);
+                }
+                return Err(error);
+            }
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        match published {
             Published::Routed => {
-                shared.metrics.answered(mode, kind, started.elapsed().as_secs_f64());
+                shared.metrics.answered(mode, kind, seconds);
                 Ok(Served::Answered)
             }
             Published::Returned { reason } => {
                 tracing::warn!(reason, "the executor's queue is gone: nobody takes the answer");
-                Ok(Served::NoAnswerOwed("executor_gone"))
+                self.look_for_the_executor(&message).await
             }
         }
     }
 
+    /// Nobody took the answer. Where the call has not ended, its executor may be on its way back
+    /// to a broker that was restarted; if it is not, the caller can only be told so.
+    async fn look_for_the_executor(&mut self, message: &Message) -> Result<Served, LinkError> {
+        let state = self.conversation.channel_state().await?;
+        if state == channel::State::Gone {
+            return Ok(Served::NoAnswerOwed("executor_gone"));
+        }
+        let Conversation { shared, session, .. } = &self.conversation;
+        if unsent::patiently(session, message).await? == Published::Routed {
+            shared.metrics.answered("unknown", "late", 0.0);
+            return Ok(Served::Answered);
+        }
+        let control_queue = self.conversation.control_queue();
+        let (Some(control_queue), channel::State::Active) = (control_queue, state) else {
+            return Ok(Served::NoAnswerOwed("executor_gone"));
+        };
+        tracing::error!(
+            "the call is up but the callflow that ran it is gone: the caller hears the fault \
+             prompt and is hung up"
+        );
+        let language = self.conversation.call.text("Language");
+        let caller = Caller {
+            call_id: &self.conversation.call_id,
+            control_queue,
+            account: self.conversation.account.as_ref(),
+            language: language.as_deref(),
+            dialect: Dialect::Master,
+        };
+        let farewell = farewell(shared, session, caller).await;
+        session.publish_commands(&farewell).await?;
+        Ok(Served::NoAnswerOwed("executor_gone_told"))
+    }
+
     async fn interrupted(
-        &self,
+        &mut self,
         interrupted: Interrupted,
         mode: &'static str,
     ) -> Result<Served, LinkError> {
@@ -187,6 +270,10 @@ impl<'a> Execution<'a> {
             Interrupted::Lost(loss) => {
                 tracing::info!(cause = loss.as_str(), "the call is no longer ours");
                 Ok(Served::NoAnswerOwed(loss.as_str()))
+            }
+            Interrupted::Overdue => {
+                tracing::error!("the call has taken too long; its flow goes on unchanged");
+                self.tell(&ActionResult::Continue, "continue_overdue", mode).await
             }
             Interrupted::ControlGone => {
                 tracing::warn!(

@@ -122,7 +122,9 @@ async fn see_off(
     };
     match seen {
         Err(Interrupted::Failed(error)) => Err(error),
-        Ok(()) | Err(Interrupted::Lost(_) | Interrupted::ControlGone) => Ok(()),
+        Ok(()) | Err(Interrupted::Lost(_) | Interrupted::ControlGone | Interrupted::Overdue) => {
+            Ok(())
+        }
     }
 }
 
@@ -139,13 +141,15 @@ async fn was_resumed(conversation: &mut Conversation<'_>) -> Result<(), Interrup
     Ok(())
 }
 
-async fn last_words(conversation: &Conversation<'_>, job: &Job) -> Vec<Message> {
+/// The fault prompt and the hang-up behind it.
+pub(super) async fn last_words(conversation: &Conversation<'_>, job: &Job) -> Vec<Message> {
     let language = conversation.call.text("Language");
     let caller = Caller {
         call_id: &conversation.call_id,
         control_queue: &job.control_queue,
         account: conversation.account.as_ref(),
         language: language.as_deref(),
+        dialect: Dialect::V43,
     };
     farewell(conversation.shared, conversation.session, caller).await
 }
@@ -178,7 +182,13 @@ pub(super) async fn unworkable(
     shared.metrics.abandoned("unworkable");
     let farewell = match (kind, &control_queue) {
         (Kind::Job, Some(control_queue)) => {
-            let caller = Caller { call_id: &call_id, control_queue, account: None, language: None };
+            let caller = Caller {
+                call_id: &call_id,
+                control_queue,
+                account: None,
+                language: None,
+                dialect: Dialect::V43,
+            };
             farewell(shared, session, caller).await
         }
         // An offer that nobody can read: its win, if it comes, is told so.

@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use super::hand_back;
+use super::job::last_words;
 use crate::amqp::LinkError;
 use crate::callflow::bootstrap::Bootstrapped;
 use crate::dynamic_cid::{Command, Departures, NoopId, Outcome, Preset, Reason, UNAUTHORIZED};
@@ -58,6 +59,11 @@ pub(super) async fn serve(
             tracing::info!(cause = loss.as_str(), "the call is no longer ours");
             Ok(gone(loss.as_str()))
         }
+        Err(Interrupted::Overdue) => {
+            tracing::error!("the call has taken too long; the caller hears the fault prompt");
+            let ending = Ending::HangUp(last_words(conversation, job).await);
+            Ok(Served { ending, kind: "overdue", mode: "unknown" })
+        }
         // On 4.3 each call has a control queue of its own, which goes with the call.
         Err(Interrupted::ControlGone) => {
             tracing::info!("the call's control queue is gone, and so is the call");
@@ -84,6 +90,7 @@ async fn begin(
                 tracing::warn!("no answer to the question whether the channel is still there");
             }
         }
+        conversation.begin_anew();
     }
     conversation.hear_the_call().await?;
     let Some(account) = conversation.account.clone() else {

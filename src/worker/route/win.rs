@@ -11,6 +11,7 @@ use crate::call::Call;
 use crate::directory::AccountId;
 use crate::json;
 use crate::kapi::Message;
+use crate::kapi::command::Dialect;
 use crate::kapi::handover::Offer;
 use crate::kapi::inbound::RouteWin;
 use crate::worker::farewell::{Caller, farewell};
@@ -102,6 +103,7 @@ async fn last_words(seam: &RouteSeam, session: &Session, win: &RouteWin) -> Vec<
         control_queue: &win.control_queue,
         account: account.as_ref(),
         language: None,
+        dialect: Dialect::V43,
     };
     farewell(&seam.shared, session, caller).await
 }

@@ -1,0 +1,88 @@
+//! Answers that a broken session kept from being sent.
+//!
+//! The broker hands out again what was not acknowledged, but not after a restart: KAZOO's executes
+//! live in its memory. So an answer that was ready is sent over the next session. Where the execute
+//! was handed out again as well, KAZOO gets the same answer twice and ignores the second. Answers
+//! of calls that are on disk are not kept: these calls come again, and may have to be asked again.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::super::session::Session;
+use crate::amqp::{LinkError, Published};
+use crate::kapi::Message;
+
+/// Answers kept at most; the oldest go first.
+const MOST: usize = 10_000;
+/// After this the caller has hung up.
+const USEFUL: Duration = Duration::from_secs(60);
+/// How long KAZOO may take to come back to a broker that was restarted: it tries every 5 s at the
+/// latest (`kz_amqp_connection.erl`).
+const KAZOO_COMES_BACK: Duration = Duration::from_secs(8);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The answers that wait for a session.
+#[derive(Default)]
+pub(crate) struct Unsent(Mutex<Vec<Answer>>);
+
+struct Answer {
+    since: Instant,
+    message: Message,
+}
+
+impl Unsent {
+    /// Keeps an answer for the next session.
+    pub(super) fn keep(&self, message: Message) {
+        let mut answers = self.lock();
+        if answers.len() >= MOST {
+            answers.remove(0);
+        }
+        answers.push(Answer { since: Instant::now(), message });
+    }
+
+    /// Sends what is kept.
+    pub(in crate::worker) async fn send(&self, session: &Session) {
+        let answers = std::mem::take(&mut *self.lock());
+        for Answer { since, message } in answers {
+            if since.elapsed() > USEFUL {
+                tracing::warn!("an answer is too old to be sent");
+                continue;
+            }
+            match patiently(session, &message).await {
+                Ok(Published::Routed) => {
+                    tracing::info!(
+                        call_id = message.body.get("Call-ID").and_then(serde_json::Value::as_str),
+                        "an answer that a broken session had kept back was sent"
+                    );
+                }
+                Ok(Published::Returned { reason }) => {
+                    tracing::warn!(reason, "nobody takes an answer that was kept back");
+                }
+                Err(_) => self.lock().push(Answer { since, message }),
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Answer>> {
+        // Answers are put in and taken out whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Publishes an answer; where no queue takes it, again for as long as KAZOO may need to be back.
+pub(super) async fn patiently(
+    session: &Session,
+    message: &Message,
+) -> Result<Published, LinkError> {
+    let until = Instant::now() + KAZOO_COMES_BACK;
+    loop {
+        let published = session.publish(message, true).await?;
+        if published == Published::Routed || Instant::now() + PAUSE > until {
+            return Ok(published);
+        }
+        sleep(PAUSE).await;
+    }
+}
