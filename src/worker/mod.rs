@@ -38,7 +38,7 @@ use crate::operations::Metrics;
 use crate::operations::inspection::Inspected;
 use crate::operations::limits::{Limit, Limits};
 use crate::settings::Seams;
-use execute::Unsent;
+use execute::{Answered, Unsent};
 use farewell::{Caller, farewell};
 use gate::Gate;
 use reports::Reports;
@@ -77,6 +77,8 @@ pub struct Shared {
     limits: Limits,
     /// Answers that wait for a session.
     unsent: Unsent,
+    /// Calls on disk that were answered lately.
+    answered: Answered,
     /// What was said already.
     reports: Reports,
     /// Who is let in.
@@ -109,6 +111,7 @@ impl Worker {
             directory,
             limits: Limits::new(Arc::clone(&metrics)),
             unsent: Unsent::default(),
+            answered: Answered::default(),
             metrics,
             reports: Reports::default(),
             gate: Gate::new(options.calls, options.account_rate),

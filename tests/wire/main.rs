@@ -8,6 +8,7 @@
 
 mod account;
 mod check;
+mod cluster;
 mod couch;
 mod database_faults;
 mod events;
@@ -16,6 +17,7 @@ mod harness;
 mod kazoo;
 mod line;
 mod native;
+mod obligations;
 mod oracle;
 mod replay;
 mod servers;
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         ("route_bad_input", route::bad_input::TESTS),
         ("route_crashes", route::crashes::TESTS),
         ("oracle", oracle::TESTS),
+        ("obligations", obligations::TESTS),
         ("figures", figures::TESTS),
         ("route_figures", route::figures::TESTS),
     ];

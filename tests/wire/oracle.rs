@@ -36,7 +36,8 @@ const OUTAGE: Duration = Duration::from_millis(400);
 /// How long a call is watched after its end.
 const LINGER: Duration = Duration::from_millis(50);
 
-fn length() -> Duration {
+/// How long callers go on calling.
+pub(crate) fn length() -> Duration {
     let asked = std::env::var("KAZOO_TEST_ORACLE_SECONDS").ok();
     Duration::from_secs(asked.and_then(|text| text.parse().ok()).unwrap_or(10))
 }

@@ -159,7 +159,8 @@ impl Worker {
         bail!("it never said `{text}` but:\n{}", self.last_lines())
     }
 
-    fn lines(&self) -> Vec<String> {
+    /// Everything it has said so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

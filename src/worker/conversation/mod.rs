@@ -139,14 +139,7 @@ impl<'a> Conversation<'a> {
             self.changes.note(&step.effects);
             self.held.extend(step.effects.drain(..).map(Held::Effect));
             let event = match step.next {
-                Next::Done(outcome) => {
-                    self.shared.metrics.decided(
-                        action.mode().as_str(),
-                        outcome.as_str(),
-                        outcome.reason().as_str(),
-                    );
-                    return Ok(Decided { action, outcome, route });
-                }
+                Next::Done(outcome) => return Ok(Decided { action, outcome, route }),
                 Next::Ask(Question::Route { destination, restrictions }) => {
                     let found = self.route(&destination, restrictions, action.context()).await;
                     let routed = found.routed.clone();
@@ -319,6 +312,16 @@ impl<'a> Conversation<'a> {
         self.spoken
     }
 
+    /// Whether commands would be sent to the call now.
+    pub(super) fn would_speak(&self, before: Before) -> bool {
+        self.control.is_some()
+            && self.held.iter().any(|held| match held {
+                Held::Effect(Effect::Command(_)) | Held::Variables(_) => before != Before::Nothing,
+                Held::Effect(Effect::Change(_)) => before == Before::Everything,
+                Held::Effect(Effect::Store) => false,
+            })
+    }
+
     /// Where commands for the call go.
     pub(super) fn control_queue(&self) -> Option<&Address> {
         self.control.as_ref().map(CallControl::control_queue)
@@ -330,14 +333,17 @@ impl<'a> Conversation<'a> {
         Some(control.hang_up(&self.session.identity))
     }
 
-    /// The one line that says why the call has the caller ID it has.
+    /// Counts a decision that counts, and writes the one line that says why the call has the
+    /// caller ID it has.
     pub(super) fn log(&self, decided: &Decided, answer: &'static str) {
         let Decided { action, outcome, .. } = decided;
+        let (outcome_name, reason) = (outcome.as_str(), outcome.reason().as_str());
+        self.shared.metrics.decided(action.mode().as_str(), outcome_name, reason);
         tracing::info!(
             account = action.job().account_id,
             mode = action.mode().as_str(),
-            outcome = outcome.as_str(),
-            reason = outcome.reason().as_str(),
+            outcome = outcome_name,
+            reason,
             number = self.changes.number,
             name = self.changes.name,
             destination = self.changes.destination_number(),

@@ -1,18 +1,20 @@
 //! The execute seam: `callflow/action.execute` of KAZOO master and 5.
 //!
 //! ```text
-//! action.execute ─> serve ─> answer                 an action that decides at once
-//!                   serve ─> held ─> serve ─> answer   one that asks the caller for digits
+//! action.execute ─> serve ─> answer                    an action of which the caller hears nothing
+//!                   serve ─> held ─> serve ─> answer   one that asks or tells the caller something
 //! ```
 //!
-//! KAZOO's executes live in the broker's memory. One that has to wait for its caller is put on the
-//! workers' own queue on disk first, in the transaction that acknowledges it.
+//! KAZOO's executes live in the broker's memory. Before its caller hears anything, a call is put on
+//! the workers' own queue on disk, in the transaction that acknowledges it, and is served from
+//! there; its answer is published in the transaction that acknowledges that. So nobody is left in
+//! the middle, and nobody speaks after the answer.
 //!
-//! An answer that the caller has heard something of is published in the transaction that
-//! acknowledges its execute, so that nobody speaks after it. All others are confirmed first and
-//! acknowledged then, which is faster: should a worker die in between, the same answer is given
-//! twice, and KAZOO ignores the second (`cf_exe.erl`, `relay_amqp`).
+//! All other answers are confirmed first and acknowledged then, which is faster: should a worker
+//! die in between, the same answer is given twice, and KAZOO ignores the second (`cf_exe.erl`,
+//! `relay_amqp`).
 
+mod answered;
 mod serve;
 mod unsent;
 
@@ -27,6 +29,7 @@ use crate::amqp::{LinkError, Receipt};
 use crate::kapi::inbound::{Execute, WaitingFlow};
 use crate::kapi::result::Executor;
 use crate::kapi::{self, ActionResult};
+pub(super) use answered::Answered;
 use serve::Served;
 pub(super) use unsent::Unsent;
 
@@ -52,6 +55,14 @@ pub(super) async fn run(shared: Arc<Shared>, session: Arc<Session>, came: Came) 
         acknowledge(&session, receipt);
         return;
     }
+    if held && shared.answered.has(&flow.msg_id) {
+        // A broker that was killed had not yet noted on disk that it was done with.
+        tracing::warn!(msg_id = flow.msg_id, "an answered call came again; it is let go");
+        shared.metrics.abandoned("answered_before");
+        acknowledge(&session, receipt);
+        session.finish(&key);
+        return;
+    }
     shared.metrics.in_flight.inc();
     let account = execute.account_id();
     // A panic would be a defect of ours; the caller must not wait for ever because of it.
@@ -70,7 +81,13 @@ pub(super) async fn run(shared: Arc<Shared>, session: Arc<Session>, came: Came) 
         }
     });
     match serving.catch_unwind().await {
-        Ok(Ok(Served::Answered | Served::Held)) => acknowledge(&session, receipt),
+        Ok(Ok(Served::Answered)) => {
+            if held {
+                shared.answered.note(&flow.msg_id);
+            }
+            acknowledge(&session, receipt);
+        }
+        Ok(Ok(Served::Held)) => acknowledge(&session, receipt),
         Ok(Ok(Served::NoAnswerOwed(cause))) => {
             shared.metrics.abandoned(cause);
             acknowledge(&session, receipt);

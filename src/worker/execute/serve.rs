@@ -110,7 +110,7 @@ impl<'a> Execution<'a> {
         shared.reports.settings(&gathered.context.config);
         let mode = gathered.job.mode();
         if mode == Mode::Manual && !self.held {
-            return self.hold().await;
+            return self.hold(mode).await;
         }
         match self.act(gathered).await {
             Ok(served) => Ok(served),
@@ -118,9 +118,9 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// Puts the call on disk, together with its acknowledgement, before its caller is asked for
-    /// digits.
-    async fn hold(&mut self) -> Result<Served, LinkError> {
+    /// Puts the call on disk, together with its acknowledgement, before its caller hears anything:
+    /// whatever dies then, somebody knows that an answer is owed. It is served anew from there.
+    async fn hold(&mut self, mode: Mode) -> Result<Served, LinkError> {
         self.execute.call.clone_from(self.conversation.call.as_object());
         let session = self.conversation.session;
         let message = kapi::held::message(&self.execute, &session.identity, HELD_QUEUE);
@@ -130,7 +130,7 @@ impl<'a> Execution<'a> {
         }
         // A new session declares it again, but this execute is acknowledged already.
         tracing::error!(queue = HELD_QUEUE, "the queue is gone; the call goes on unchanged");
-        self.tell(&ActionResult::Continue, "continue_unheld", "manual").await
+        self.tell(&ActionResult::Continue, "continue_unheld", mode.as_str()).await
     }
 
     /// Runs the action and answers.
@@ -140,6 +140,9 @@ impl<'a> Execution<'a> {
         let accepted = kapi::result::accepted(identity, self.executor());
         let decided = self.conversation.run(gathered, Some(accepted)).await?;
         let answer = self.answer(&decided).await;
+        if !self.held && self.conversation.would_speak(answer.before) {
+            return self.hold(decided.action.mode()).await.map_err(Interrupted::Failed);
+        }
         self.conversation.log(&decided, answer.kind);
         self.carry_out(&answer, decided.action.mode()).await
     }
