@@ -80,7 +80,7 @@ pub(super) struct Inner {
     reply_queue: String,
     process_queue: Option<String>,
     call_events: String,
-    pub(super) rejected: RejectedQueue,
+    pub(super) rejected: Option<RejectedQueue>,
     ended: OnceLock<EndReason>,
     failed: CancellationToken,
 }
@@ -124,6 +124,14 @@ impl Link {
                 ended: OnceLock::new(),
                 failed: CancellationToken::new(),
             }),
+        }
+    }
+
+    /// Returns when the broker takes messages, or the session has ended.
+    pub async fn unblocked(&self) {
+        tokio::select! {
+            () = self.inner.unblocked() => {}
+            () = self.inner.failed.cancelled() => {}
         }
     }
 

@@ -214,7 +214,7 @@ mod tests {
             payload: b"\xff not JSON".to_vec(),
             receipt: None,
         };
-        let to = super::super::Topology::execute([]).rejected;
+        let to = super::super::Topology::execute([]).rejected.unwrap();
         let detail = format!("{}é", "x".repeat(MAX_DETAIL_BYTES - 1));
         let clock = Clock::default();
         let prepared = Prepared::rejected(&mut delivery, &to, "not_json", &detail, &clock).unwrap();

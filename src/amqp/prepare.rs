@@ -59,8 +59,9 @@ pub(super) async fn prepare(
     }
     let requests = ask.answer(Step::OpenChannel, connection.create_channel()).await?;
     let shared = topology.work.iter().map(|work| (&work.name, work.durable, &work.arguments));
-    let rejected = &topology.rejected;
-    for (name, durable, arguments) in shared.chain([(&rejected.name, true, &rejected.arguments)]) {
+    let rejected = topology.rejected.as_ref();
+    let kept = rejected.map(|rejected| (&rejected.name, true, &rejected.arguments));
+    for (name, durable, arguments) in shared.chain(kept) {
         let declare = requests.queue_declare(
             name.as_str().into(),
             shared_queue_options(durable),
@@ -81,7 +82,10 @@ pub(super) async fn prepare(
         exchange: exchange.to_owned(),
         routing_key: queue.to_owned(),
     };
-    bind(&ask, &requests, &rejected.name, &by_name(&rejected.exchange, &rejected.name)).await?;
+    if let Some(rejected) = rejected {
+        let binding = by_name(&rejected.exchange, &rejected.name);
+        bind(&ask, &requests, &rejected.name, &binding).await?;
+    }
     bind(&ask, &requests, &reply_queue, &by_name(&reply.answers, &reply_queue)).await?;
     for binding in &reply.bindings {
         bind(&ask, &requests, &reply_queue, binding).await?;

@@ -84,13 +84,16 @@ impl Link {
     ) -> Result<(), LinkError> {
         let inner = &self.inner;
         let receipt = delivery.receipt.take();
-        let rejected =
-            Prepared::rejected(&mut delivery, &inner.rejected, reason, detail, &inner.clock)?;
+        let Some(queue) = &inner.rejected else {
+            // Nothing is kept here.
+            return receipt.map_or(Ok(()), |receipt| self.ack(receipt));
+        };
+        let rejected = Prepared::rejected(&mut delivery, queue, reason, detail, &inner.clock)?;
         let outcome = match self.publish_prepared(rejected).await {
             Ok(Published::Routed) => Ok(()),
             // The rejected queue was deleted: only a new session declares it again.
             Ok(Published::Returned { reason }) => {
-                let queue = inner.rejected.name.clone();
+                let queue = queue.name.clone();
                 Err(inner.fail(EndReason::QueueGone { queue, reason }))
             }
             Err(error) => Err(error),

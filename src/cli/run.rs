@@ -16,13 +16,18 @@ use crate::kapi::inbound::DecodeLimits;
 use crate::operations::health::{self, Health};
 use crate::operations::inspection::Inspected;
 use crate::operations::limits::{Limit, Limits};
-use crate::operations::{Metrics, http};
+use crate::operations::{Metrics, http, service};
 use crate::pattern;
-use crate::settings::{Listen, Seams, Settings};
+use crate::settings::{Listen, RemoteZone, Seams, ServerUri, Settings};
+use crate::worker::zones::ZoneListener;
 use crate::worker::{Worker, WorkerOptions};
 
 /// How long the connection may take to close once nothing runs any more.
 const CLOSING: Duration = Duration::from_secs(5);
+
+/// How long to wait at most between two attempts to reach another zone, as KAZOO does
+/// (`kz_amqp_connection.erl`).
+const FAR_AWAY: Duration = Duration::from_secs(60);
 
 /// The arguments of `run`: none beyond the settings.
 #[derive(Debug, Args)]
@@ -61,16 +66,22 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
         tracing::info!(address = %bound, "answering /healthz, /readyz and /metrics");
         tokio::spawn(server);
     }
+    for zone in &settings.remote_zones {
+        listen_to(zone, &settings.node.value, &worker, &stop)?;
+    }
     let topology = topology(seams, &node);
     let mut config = SessionConfig::new(brokers(&settings)?, node, topology);
     config.prefetch = prefetch(&settings);
+    tokio::spawn(service::keep_informed(state.subscribe(), stop.session.clone()));
     let session = tokio::spawn(supervise(config, Arc::clone(&worker) as _, stop.clone(), state));
+    service::started();
 
     signals.until_stopped(&worker).await;
     tracing::info!(
         grace_s = settings.grace.value.as_secs(),
         "stopping: no more calls are taken, those in flight may finish; stop again to exit at once"
     );
+    service::stopping(settings.grace.value);
     stop.intake.cancel();
     tokio::select! {
         left = worker.drain(settings.grace.value) => {
@@ -114,6 +125,26 @@ fn announce(settings: &Settings) {
     }
 }
 
+/// Hears the change notices of another zone until stopped.
+fn listen_to(
+    zone: &RemoteZone<ServerUri>,
+    node: &str,
+    worker: &Arc<Worker>,
+    stop: &Stop,
+) -> Result<(), CliError> {
+    let brokers = zone.brokers.iter().map(broker).collect::<Result<Vec<_>, _>>()?;
+    if brokers.is_empty() {
+        return Ok(());
+    }
+    let topology = Topology::listening(conf::binding_keys());
+    let mut config = SessionConfig::new(brokers, node, topology);
+    config.timing.backoff.longest = FAR_AWAY;
+    let listener = Arc::new(ZoneListener::new(Arc::clone(worker), zone.name.clone()));
+    let (state, _) = watch::channel(SessionState::default());
+    tokio::spawn(supervise(config, listener as _, stop.clone(), state));
+    Ok(())
+}
+
 /// What the seams need of the broker. The random part tells this process from those before it.
 fn topology(seams: Seams, node: &str) -> Topology {
     let topology = Topology::new(conf::binding_keys());
@@ -124,10 +155,11 @@ fn topology(seams: Seams, node: &str) -> Topology {
 
 /// The settings have checked the addresses; their order is the order of preference.
 pub(super) fn brokers(settings: &Settings) -> Result<Vec<Broker>, CliError> {
-    let parse = |uri: &crate::settings::ServerUri| {
-        uri.expose().as_str().parse().map_err(|error| CliError::Failed(format!("{uri}: {error}")))
-    };
-    settings.amqp.value.iter().map(parse).collect()
+    settings.amqp.value.iter().map(broker).collect()
+}
+
+fn broker(uri: &ServerUri) -> Result<Broker, CliError> {
+    uri.expose().as_str().parse().map_err(|error| CliError::Failed(format!("{uri}: {error}")))
 }
 
 /// The CouchDB that the settings name.
@@ -233,7 +265,7 @@ impl Signals {
                 _ = self.interrupt.recv() => return,
                 _ = self.hang_up.recv() => {
                     tracing::info!("SIGHUP: the caches are emptied");
-                    worker.forget_everything();
+                    service::reloading(|| worker.forget_everything());
                 }
             }
         }

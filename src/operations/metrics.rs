@@ -32,6 +32,7 @@ pub struct Metrics {
     route_answer_seconds: Histogram,
     route_wins: Family<Labels, Counter>,
     limits: Family<Labels, Counter>,
+    zones: Family<Vec<(&'static str, String)>, Gauge<i64, AtomicI64>>,
     /// Calls in flight.
     pub in_flight: Gauge<i64, AtomicI64>,
     /// Whether the worker consumes: 1 or 0.
@@ -67,6 +68,7 @@ impl Metrics {
             route_answer_seconds: Histogram::new(exponential_buckets(0.0001, 2.0, 15)),
             route_wins: Family::default(),
             limits: Family::default(),
+            zones: Family::default(),
             in_flight: Gauge::default(),
             consuming: Gauge::default(),
         };
@@ -128,6 +130,11 @@ impl Metrics {
             "Calls won over the route seam, by whether they were offered for",
             self.route_wins.clone(),
         );
+        registry.register(
+            "zone_connected",
+            "Whether the change notices of another zone are heard",
+            self.zones.clone(),
+        );
         registry.register("limits", "How often a limit was reached", self.limits.clone());
         registry.register("in_flight", "Actions running now", self.in_flight.clone());
         registry.register("consuming", "Whether work is consumed now", self.consuming.clone());
@@ -158,6 +165,12 @@ impl Metrics {
     /// A call was won.
     pub fn won(&self, outcome: &'static str) {
         self.route_wins.get_or_create(&vec![("outcome", outcome)]).inc();
+    }
+
+    /// Whether another zone's notices are heard; zones are those of `config.ini`.
+    pub fn zone_connected(&self, zone: &str, connected: bool) {
+        let labels = vec![("zone", zone.to_owned())];
+        self.zones.get_or_create(&labels).set(i64::from(connected));
     }
 
     /// A limit was reached.

@@ -6,5 +6,6 @@ pub mod inspection;
 pub mod limits;
 pub mod logs;
 mod metrics;
+pub mod service;
 
 pub use metrics::Metrics;

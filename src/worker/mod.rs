@@ -18,6 +18,7 @@ pub mod hand_back;
 mod reports;
 pub mod route;
 mod session;
+pub mod zones;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::join_all;
+use kazoo_dynamic_cid::json::Object;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -28,8 +29,11 @@ const BETWEEN_FAULTS: Duration = Duration::from_millis(900);
 const OUTAGE: Duration = Duration::from_millis(400);
 /// How long a caller waits before the call is given up for lost.
 const GIVEN_UP: Duration = Duration::from_secs(40);
-/// Around a death of the broker: what was in its memory, what it had not written yet.
-const BEFORE_DEATH: Duration = Duration::from_secs(2);
+/// How long an execute may have waited in the broker's memory for a worker: those that lost their
+/// session try again after 5 s at the latest.
+const IN_MEMORY: Duration = Duration::from_secs(10);
+/// How long before its death the broker may have heard what it had not written yet.
+const UNWRITTEN: Duration = Duration::from_secs(2);
 /// How long after its return things may come again.
 const AFTER_RETURN: Duration = Duration::from_secs(15);
 
@@ -85,9 +89,10 @@ async fn whatever_dies_each_caller_gets_one_answer(world: &World) -> Result<()> 
     }
     let until = Instant::now() + length();
     let faults = Arc::new(Mutex::new(Faults::default()));
+    // Tasks of their own: starting a broker holds up the one that does it.
     let callers = join_all((0..CALLERS).map(|caller| {
-        let (call, data) = &calls[caller % calls.len()];
-        one_after_the_other(&cluster, caller, (call, data), until)
+        let (cluster, call) = (Arc::clone(&cluster), calls[caller % calls.len()].clone());
+        tokio::spawn(async move { one_after_the_other(&cluster, caller, &call, until).await })
     }));
     let breaking = async {
         let mut turn = 0;
@@ -98,8 +103,10 @@ async fn whatever_dies_each_caller_gets_one_answer(world: &World) -> Result<()> 
             match turn % 6 {
                 0 if world.servers.can_be_controlled() => {
                     let died = Instant::now();
-                    world.servers.control("broker", "kill")?;
-                    world.servers.control("broker", "start")?;
+                    tokio::task::block_in_place(|| {
+                        world.servers.control("broker", "kill")?;
+                        world.servers.control("broker", "start")
+                    })?;
                     done.broker_deaths.push((died, Instant::now()));
                 }
                 2 => {
@@ -126,7 +133,9 @@ async fn whatever_dies_each_caller_gets_one_answer(world: &World) -> Result<()> 
     };
     let (served, broken) = tokio::join!(callers, breaking);
     broken?;
-    served.into_iter().collect::<Result<Vec<()>>>()?;
+    for served in served {
+        served??;
+    }
     for worker in &workers {
         worker.ready(Duration::from_secs(30)).await?;
         worker.idle().await?;
@@ -156,7 +165,7 @@ async fn whatever_dies_each_caller_gets_one_answer(world: &World) -> Result<()> 
 async fn one_after_the_other(
     cluster: &Arc<Cluster>,
     caller: usize,
-    (call, data): (&kazoo_dynamic_cid::json::Object, &Value),
+    (call, data): &(Object, Value),
     until: Instant,
 ) -> Result<()> {
     let mut number = 0;
@@ -210,7 +219,7 @@ fn judge(id: &str, course: &Course, faults: &Faults, obligations: &mut Obligatio
     let may_come_again = faults
         .broker_deaths
         .iter()
-        .any(|(died, back)| *died < *answered + BEFORE_DEATH && *answered < *back);
+        .any(|(died, back)| *died < *answered + UNWRITTEN && *answered < *back);
     let late = course.afterwards.iter().any(|(at, _)| {
         !may_come_again || !faults.broker_deaths.iter().any(|(_, back)| *at < *back + AFTER_RETURN)
     });
@@ -243,5 +252,5 @@ fn in_a_dead_broker(course: &Course, faults: &Faults) -> bool {
     faults
         .broker_deaths
         .iter()
-        .any(|(died, back)| *died < handed_over + BEFORE_DEATH && handed_over < *back)
+        .any(|(died, back)| *died < handed_over + IN_MEMORY && handed_over < *back)
 }

@@ -143,12 +143,12 @@ async fn a_deleted_queue_is_declared_again() {
     assert_eq!(session.work().await.payload, b"job");
 
     // The rejected queue has no consumer to notice; the next rejected message does.
-    peer.delete(&topology.rejected.name).await;
+    peer.delete(&topology.rejected.as_ref().unwrap().name).await;
     peer.execute(b"rubbish").await;
     session.end().await;
     let mut session = Session::start(config(&[&uri], &topology));
     let link = session.connected().await;
-    peer.delete(&topology.rejected.name).await;
+    peer.delete(&topology.rejected.as_ref().unwrap().name).await;
     let (one, other) = (session.work().await, session.work().await);
     let rubbish = if one.payload == b"rubbish" { one } else { other };
     assert!(matches!(link.reject(rubbish, "not_json", "").await, Err(LinkError::Down(_))));
@@ -156,7 +156,7 @@ async fn a_deleted_queue_is_declared_again() {
     let (one, other) = (session.work().await, session.work().await);
     let rubbish = if one.payload == b"rubbish" { one } else { other };
     link.reject(rubbish, "not_json", "").await.unwrap();
-    assert_eq!(peer.get(&topology.rejected.name).await.unwrap().data, b"rubbish");
+    assert_eq!(peer.get(&topology.rejected.as_ref().unwrap().name).await.unwrap().data, b"rubbish");
     session.end().await;
     peer.clean().await;
 }

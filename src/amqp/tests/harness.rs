@@ -299,7 +299,7 @@ impl Peer {
     /// Leaves nothing behind.
     pub(super) async fn clean(self) {
         let work = self.topology.work.iter().map(|work| &work.name);
-        for queue in work.chain([&self.topology.rejected.name]) {
+        for queue in work.chain([&self.topology.rejected.as_ref().unwrap().name]) {
             self.delete(queue).await;
         }
         for exchange in &self.topology.exchanges {

@@ -124,7 +124,8 @@ async fn settle_many(uri: &str, topology: &Topology, config: SessionConfig) {
     let link = session.connected().await;
     let peer = Peer::new(uri, topology).await;
     let targeted = &topology.reply.answers;
-    let (transient, durable) = (format!("{targeted}-transient"), &topology.rejected.name);
+    let (transient, durable) =
+        (format!("{targeted}-transient"), &topology.rejected.as_ref().unwrap().name);
     peer.queue(&transient, targeted).await;
     for (width, total) in [(1, 2000), (8, 8000), (64, 20_000), (256, 20_000)] {
         for (what, queue, persistent) in
@@ -230,7 +231,7 @@ async fn settle_load() {
     let Some(uri) = server() else { return };
     let mut topology = transactional();
     // Enough room for what is measured.
-    topology.rejected.arguments.clear();
+    topology.rejected.as_mut().unwrap().arguments.clear();
     let timing = Timing::default();
     let config = SessionConfig { timing, prefetch: 0, ..config(&[&uri], &topology) };
     settle_many(&uri, &topology, config).await;

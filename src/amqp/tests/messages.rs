@@ -129,7 +129,7 @@ async fn a_message_nobody_understands_is_kept_whole_with_its_reason() {
     assert_eq!(delivery.content_type, None);
     link.reject(delivery, "not_json", "expected `{` at byte 0").await.unwrap();
 
-    let kept = peer.get(&topology.rejected.name).await.unwrap().delivery;
+    let kept = peer.get(&topology.rejected.as_ref().unwrap().name).await.unwrap().delivery;
     assert_eq!(kept.data, b"\x83\xff rubbish");
     let headers = kept.properties.headers().clone().unwrap();
     for (name, value) in [

@@ -168,7 +168,7 @@ async fn single_deliveries_are_acknowledged_given_back_and_rejected() {
     link.reject(three, "not_json", "detail").await.unwrap();
     let again = session.work().await;
     assert_eq!((again.payload.as_slice(), again.redelivered), (b"2".as_slice(), true));
-    assert_eq!(peer.get(&topology.rejected.name).await.unwrap().data, b"3");
+    assert_eq!(peer.get(&topology.rejected.as_ref().unwrap().name).await.unwrap().data, b"3");
     link.ack(again.receipt.unwrap()).unwrap();
     session.end().await;
     assert_eq!(peer.left(&topology.work[0].name).await, 0, "also what was asked for last");

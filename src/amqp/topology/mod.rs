@@ -130,8 +130,8 @@ pub struct Topology {
     pub process_queue: Option<String>,
     /// Where answers come from.
     pub reply: ReplyQueue,
-    /// Where messages go that could not be understood.
-    pub rejected: RejectedQueue,
+    /// Where messages go that could not be understood; none where nothing is kept.
+    pub rejected: Option<RejectedQueue>,
 }
 
 /// AMQP allows 255 bytes.
@@ -159,8 +159,10 @@ impl Topology {
         put(&mut self.reply.answers);
         put(&mut self.reply.call_events);
         self.reply.bindings.iter_mut().for_each(|binding| put(&mut binding.exchange));
-        put(&mut self.rejected.name);
-        put(&mut self.rejected.exchange);
+        if let Some(rejected) = &mut self.rejected {
+            put(&mut rejected.name);
+            put(&mut rejected.exchange);
+        }
         self
     }
 }
@@ -259,7 +261,7 @@ mod tests {
         }
         assert_eq!(topology.reply.bindings[0].exchange, "t1-configuration");
         assert_eq!(topology.reply.call_events, "t1-callevt");
-        assert_eq!(topology.rejected.exchange, "t1-targeted");
+        assert_eq!(topology.rejected.unwrap().exchange, "t1-targeted");
         assert!(topology.exchanges.iter().all(|exchange| exchange.name.starts_with("t1-")));
     }
 

@@ -63,7 +63,7 @@ impl Topology {
                     number("x-max-length", REPLY_MAX_LENGTH),
                 ],
             },
-            rejected: RejectedQueue {
+            rejected: Some(RejectedQueue {
                 name: "kazoo_dynamic_cid.rejected".to_owned(),
                 exchange: "targeted".to_owned(),
                 arguments: vec![
@@ -71,7 +71,23 @@ impl Topology {
                     number("x-max-length-bytes", REJECTED_MAX_BYTES),
                     text("x-overflow", "drop-head"),
                 ],
-            },
+            }),
+        }
+    }
+
+    /// A private queue that hears of document changes, and nothing else: nothing is left behind on
+    /// the broker, and no work is taken.
+    pub fn listening(document_changes: impl IntoIterator<Item = String>) -> Self {
+        let Self { reply, .. } = Self::new(document_changes);
+        Self {
+            exchanges: vec![
+                exchange("targeted", ExchangeKind::Direct),
+                exchange("configuration", ExchangeKind::Topic),
+            ],
+            work: Vec::new(),
+            process_queue: None,
+            reply,
+            rejected: None,
         }
     }
 
@@ -194,13 +210,23 @@ mod tests {
             assert!(queue.durable && queue.settling == Settling::Transaction, "{}", queue.name);
         }
         assert_eq!(topology.process_queue, None);
-        assert_eq!(topology.rejected.name, "kazoo_dynamic_cid.rejected");
+        assert_eq!(topology.rejected.unwrap().name, "kazoo_dynamic_cid.rejected");
         assert_eq!(topology.reply.bindings, [on("configuration", "doc_edited.#")]);
         let name = topology.reply.new_name("kazoo_dynamic_cid@host.example.com");
         assert!(
             name.starts_with("kazoo_dynamic_cid.kazoo_dynamic_cid@host.example.com."),
             "{name}"
         );
+    }
+
+    #[test]
+    fn who_only_listens_leaves_nothing_behind() {
+        let topology = Topology::listening(["doc_edited.#".to_owned()]);
+        assert_eq!(topology.work, []);
+        assert_eq!(topology.rejected, None);
+        assert_eq!(topology.reply.bindings, [on("configuration", "doc_edited.#")]);
+        let names: Vec<&str> = topology.exchanges.iter().map(|each| each.name.as_str()).collect();
+        assert_eq!(names, ["targeted", "configuration"]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod unsent;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 
@@ -32,6 +33,9 @@ use crate::kapi::{self, ActionResult};
 pub(super) use answered::Answered;
 use serve::Served;
 pub(super) use unsent::Unsent;
+
+/// How long a call is kept back that could not be answered, so that it does not go round and round.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// An execute and how it came.
 pub(super) struct Came {
@@ -67,6 +71,8 @@ pub(super) async fn run(shared: Arc<Shared>, session: Arc<Session>, came: Came) 
     let account = execute.account_id();
     // A panic would be a defect of ours; the caller must not wait for ever because of it.
     let serving = AssertUnwindSafe(async {
+        // Nothing could be said while the broker is short of memory; calls wait for that to end.
+        session.link.unblocked().await;
         match shared.gate.enter(account.as_deref().unwrap_or_default()).await {
             Ok(_pass) => {
                 let task = serve::Task { execute, held, receipt: &mut receipt };
@@ -95,8 +101,10 @@ pub(super) async fn run(shared: Arc<Shared>, session: Arc<Session>, came: Came) 
         Ok(Err(error)) if session.ended.is_cancelled() => {
             tracing::warn!(%error, "the session ended; the broker will hand the call out again");
         }
-        // Not acknowledged: the session is torn down and the broker hands the call out again.
-        Ok(Err(error)) => tracing::warn!(%error, "the call could not be answered"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the call could not be answered; it is handed out again");
+            give_back(&session, receipt).await;
+        }
         Err(_) => {
             tracing::error!("serving the call panicked; its flow goes on unchanged");
             shared.metrics.abandoned("panicked");
@@ -112,6 +120,15 @@ fn acknowledge(session: &Session, receipt: Option<Receipt>) {
     let acknowledged = receipt.map_or(Ok(()), |receipt| session.link.ack(receipt));
     if let Err(error) = acknowledged {
         tracing::warn!(%error, "an answered call could not be acknowledged; it comes again");
+    }
+}
+
+/// The session lives on, but took nothing from us; somebody tries again.
+async fn give_back(session: &Session, receipt: Option<Receipt>) {
+    tokio::time::sleep(PAUSE).await;
+    let given_back = receipt.map_or(Ok(()), |receipt| session.link.requeue(receipt));
+    if let Err(error) = given_back {
+        tracing::debug!(%error, "the call comes again with the end of the session");
     }
 }
 

@@ -55,6 +55,7 @@ async fn serve_and_settle(shared: &Shared, session: &Session, job: &Job, came: C
     let control = CallControl::new(&call, call_id.clone(), control_queue, Dialect::V43);
     let mut conversation = Conversation::new(shared, session, call, call_id, Some(control));
     // A panic would be a defect of ours; the caller must not wait for ever because of it.
+    session.link.unblocked().await;
     let serving = AssertUnwindSafe(serve::serve(&mut conversation, job, doubtful));
     let served = match serving.catch_unwind().await {
         Ok(Ok(served)) => served,
