@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::events::{Cue, key_pressed};
+use crate::events::Cue;
 use crate::harness::{PATIENCE, World, tests};
 use crate::kazoo::{self, Kazoo, Received, WORK};
 use crate::line::{Line, Until};
@@ -28,8 +28,6 @@ tests![
     an_old_call_is_served_only_if_its_channel_is_there,
     a_worker_without_couchdb_says_so_and_serves_when_it_comes,
     a_list_that_cannot_be_read_plays_the_fault_prompt_and_stops,
-    sigterm_ends_an_idle_worker_with_0,
-    sigterm_lets_a_call_in_flight_finish,
 ];
 
 async fn a_worker_serves_again_after_the_broker_was_restarted(world: &World) -> Result<()> {
@@ -104,7 +102,7 @@ async fn an_executor_that_is_gone_leaves_no_caller_in_silence(world: &World) -> 
 }
 
 /// The questions for channels that come to an ecallmgr.
-async fn questions(kazoo: &Kazoo) -> Result<mpsc::UnboundedReceiver<Received>> {
+pub(crate) async fn questions(kazoo: &Kazoo) -> Result<mpsc::UnboundedReceiver<Received>> {
     let queue = format!("ecallmgr_{:08x}", rand::random::<u32>());
     kazoo.listen(&queue, &[("callevt", "call.status_req.#")]).await
 }
@@ -126,7 +124,7 @@ async fn orphaned(
 }
 
 /// Answers the question whether the channel is there.
-async fn answer(
+pub(crate) async fn answer(
     kazoo: &Kazoo,
     questions: &mut mpsc::UnboundedReceiver<Received>,
     call_id: &str,
@@ -155,7 +153,7 @@ async fn a_call_of_a_killed_worker_starts_again_with_the_next(world: &World) -> 
 }
 
 /// The caller hears the prompt again, and types.
-async fn digits_are_collected_anew(mut line: Line) -> Result<()> {
+pub(crate) async fn digits_are_collected_anew(mut line: Line) -> Result<()> {
     let cues: Vec<_> = std::iter::once(Cue::done(1)).chain(Cue::keys(2, "123456")).collect();
     let served = line.follow(Instant::now(), &cues, Until::Answered).await?;
     let media: Vec<_> = served
@@ -304,42 +302,4 @@ async fn a_list_that_cannot_be_read_plays_the_fault_prompt_and_stops(world: &Wor
     scene.worker.ready(Duration::from_secs(30)).await?;
     scene.a_normal_call_works().await?;
     scene.end().await
-}
-
-async fn sigterm_ends_an_idle_worker_with_0(world: &World) -> Result<()> {
-    let worker = Worker::start(world).await?;
-    let started = Instant::now();
-    let status = worker.stop().await?;
-    ensure!(status.code() == Some(0), "{status}");
-    ensure!(started.elapsed() < Duration::from_secs(5), "after {:?}", started.elapsed());
-    Ok(())
-}
-
-async fn sigterm_lets_a_call_in_flight_finish(world: &World) -> Result<()> {
-    let scene = Scene::set(world, world.account.all_remote()).await?;
-    let silence = Until::Silent(Duration::from_millis(50));
-    let (mut line, served) = scene.serve("2010", &[Cue::done(1)], silence).await?;
-    ensure!(served.commands.len() == 2, "{served:#?}");
-    scene.worker.signal("TERM")?;
-    // Work that comes now is another worker's.
-    let mut late = scene.line().await?;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let execute = late.execute(&scene.call("2001")?, Some(&json!({"action": "static"})));
-    late.send(&execute).await?;
-    for key in ['1', '2', '3', '4', '5', '6'] {
-        let mut pressed: Value = key_pressed(key);
-        pressed["Call-ID"] = line.call_id().into();
-        scene.kazoo.event(&pressed).await?;
-    }
-    let served = line.follow(Instant::now(), &[], Until::Answered).await?;
-    let flow = served.told.as_ref().and_then(Told::flow).context("no flow")?;
-    ensure!(flow["data"]["caller_id"]["number"] == "123456", "{flow:?}");
-    line.close().await?;
-    let Scene { worker, kazoo, .. } = scene;
-    let status = worker.stop().await?;
-    ensure!(status.code() == Some(0), "{status}");
-    ensure!(kazoo.waiting(WORK).await == Some(1), "the late call is gone");
-    late.close().await?;
-    kazoo.close().await;
-    Ok(())
 }

@@ -140,6 +140,16 @@ impl Kazoo {
         Some(count)
     }
 
+    /// How many consumers a queue has.
+    pub(crate) async fn consumers(&self, queue: &str) -> Result<u32> {
+        let channel = self.connection.create_channel().await?;
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let declared = channel.queue_declare(queue.into(), options, FieldTable::default()).await?;
+        let count = declared.consumer_count();
+        channel.close(200, "OK".into()).await.ok();
+        Ok(count)
+    }
+
     /// Takes a message out of a queue, waiting for it.
     pub(crate) async fn take(&self, queue: &str, patience: Duration) -> Result<BasicGetMessage> {
         let deadline = Instant::now() + patience;

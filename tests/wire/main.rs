@@ -11,6 +11,7 @@ mod check;
 mod cluster;
 mod couch;
 mod database_faults;
+mod ending;
 mod events;
 mod executor;
 mod harness;
@@ -24,6 +25,7 @@ mod servers;
 mod term;
 mod transcript;
 mod worker;
+mod zones;
 
 mod bad_input;
 mod fault;
@@ -61,6 +63,8 @@ fn main() -> ExitCode {
         ("service", service::TESTS),
         ("bad_input", bad_input::TESTS),
         ("faults", faults::TESTS),
+        ("ending", ending::TESTS),
+        ("zones", zones::TESTS),
         ("database_faults", database_faults::TESTS),
         ("limits", limits::TESTS),
         ("route", route::scenarios::TESTS),

@@ -53,6 +53,18 @@ impl Worker {
         log: &str,
         arguments: &[&str],
     ) -> Result<Self> {
+        let arguments = [&["--config", "/dev/null"], arguments].concat();
+        Self::launch_in(amqp, couchdb, log, &arguments, &[])
+    }
+
+    /// The same with a `config.ini` of its own among the arguments, and variables.
+    pub(crate) fn launch_in(
+        amqp: &str,
+        couchdb: &str,
+        log: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
         // Free when asked, and asked for again at once.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let mut command = Command::new(binary());
@@ -62,10 +74,11 @@ impl Worker {
         }
         let mut process = command
             .args(["run", "--amqp-uri", amqp, "--couchdb-uri", couchdb])
-            .args(["--config", "/dev/null", "--listen", &address, "--log-format", "json"])
+            .args(["--listen", &address, "--log-format", "json"])
             .args(["--node", "wire@test.example.com"])
             .args(arguments)
             .env("RUST_LOG", log)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -170,14 +183,19 @@ impl Worker {
     }
 
     /// SIGTERM; how it ended.
-    pub(crate) async fn stop(mut self) -> Result<ExitStatus> {
+    pub(crate) async fn stop(self) -> Result<ExitStatus> {
         self.signal("TERM")?;
-        let deadline = Instant::now() + PATIENCE;
+        self.ends(PATIENCE).await.context("SIGTERM does not end it")
+    }
+
+    /// How it ends by itself, or because of a signal sent before.
+    pub(crate) async fn ends(mut self, patience: Duration) -> Result<ExitStatus> {
+        let deadline = Instant::now() + patience;
         loop {
             if let Some(status) = self.process.try_wait()? {
                 return Ok(status);
             }
-            ensure!(Instant::now() < deadline, "SIGTERM does not end it:\n{}", self.last_lines());
+            ensure!(Instant::now() < deadline, "it does not end:\n{}", self.last_lines());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
