@@ -13,6 +13,7 @@ const DOCUMENTS: &[(&str, &str)] = files![
     "callflows.action",
     "callflows.dynamic_cid",
     "contacts",
+    "dynamic_cid.held",
     "dynamic_cid.job",
     "dynamic_cid.offer",
     "dynamic_cid.worker",

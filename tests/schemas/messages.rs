@@ -25,6 +25,7 @@ pub(crate) fn schema_of(message: &Value) -> Option<&'static str> {
         ("configuration", _) => "kapi.conf.doc_update".to_owned(),
         ("dialplan", name) => format!("kapi.route.{}", name.strip_prefix("route_")?),
         ("nodes", name) => format!("kapi.nodes.{name}"),
+        ("kazoo_dynamic_cid", "held_execute") => "dynamic_cid.held".to_owned(),
         ("kazoo_dynamic_cid", name) => format!("dynamic_cid.{}", name.strip_prefix("route_")?),
         _ => return None,
     };
@@ -141,6 +142,9 @@ fn wrong_on_the_route_seam() -> Vec<(&'static str, &'static str, Value)> {
         ("route_job", "/Won-At", json!(-1)),
         ("route_job", "/Control-Queue", json!(null)),
         ("route_job", "/Won-At", json!("now")),
+        ("held_execute", "/Version", json!(0)),
+        ("held_execute", "/Execute", json!("an execute")),
+        ("held_execute", "/Execute/Call", json!("a call")),
     ]
 }
 
