@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::CliError;
-use crate::amqp::{Broker, SessionConfig, SessionState, Stop, Topology, supervise};
+use crate::amqp::{Broker, SessionConfig, SessionState, Stop, Tls, Topology, supervise};
 use crate::directory::{CouchDb, Directory, DirectoryOptions, Observer};
 use crate::kapi::conf;
 use crate::kapi::inbound::DecodeLimits;
@@ -72,6 +72,7 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
     let topology = topology(seams, &node);
     let mut config = SessionConfig::new(brokers(&settings)?, node, topology);
     config.prefetch = prefetch(&settings);
+    config.tls = tls(&settings);
     tokio::spawn(service::keep_informed(state.subscribe(), stop.session.clone()));
     let session = tokio::spawn(supervise(config, Arc::clone(&worker) as _, stop.clone(), state));
     service::started();
@@ -160,6 +161,16 @@ pub(super) fn brokers(settings: &Settings) -> Result<Vec<Broker>, CliError> {
 
 fn broker(uri: &ServerUri) -> Result<Broker, CliError> {
     uri.expose().as_str().parse().map_err(|error| CliError::Failed(format!("{uri}: {error}")))
+}
+
+/// What the settings say of `amqps`.
+pub(super) fn tls(settings: &Settings) -> Tls {
+    let identity = settings.tls.identity.as_deref();
+    Tls {
+        roots: settings.tls.roots.clone(),
+        identity: identity
+            .map(|identity| Arc::new((identity.chain.clone(), identity.key.clone_key()))),
+    }
 }
 
 /// The CouchDB that the settings name.
