@@ -60,7 +60,8 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
     let health = Arc::new(Health::new(states, database));
     if let Listen::On(address) = settings.listen.value {
         let stop = stop.session.clone();
-        let (bound, server) = http::listen(address, metrics, health, stop)
+        let hosts = &settings.http_hosts.value;
+        let (bound, server) = http::listen(address, hosts, metrics, health, stop)
             .await
             .map_err(|error| CliError::Failed(error.to_string()))?;
         tracing::info!(address = %bound, "answering /healthz, /readyz and /metrics");

@@ -97,7 +97,8 @@ async fn run(world: &World, account: &Account, seam: Seam, queues: &[&str]) -> R
     for worker in &workers {
         worker.ready(crate::harness::PATIENCE).await?;
     }
-    let peer = Peer::connect(&world.servers.amqp.parse::<Broker>()?, "oracle@test", Tls::default()).await?;
+    let peer = Peer::connect(&world.servers.amqp.parse::<Broker>()?, "oracle@test", Tls::default())
+        .await?;
     if seam == Seam::Route {
         peer.play_callflow().await?;
     }

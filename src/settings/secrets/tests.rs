@@ -59,12 +59,11 @@ fn every_credential_can_come_from_a_file() {
 #[test]
 fn a_flag_wins_over_a_file_and_a_file_over_config_ini() {
     let broker = file(b"amqp://from-file\n");
-    let settings =
-        load(&["--amqp-uri", "amqp://flag"], named(Fake::new(), URI, &broker)).unwrap();
+    let settings = load(&["--amqp-uri", "amqp://flag"], named(Fake::new(), URI, &broker)).unwrap();
     assert_eq!(settings.amqp[0].expose().host_str(), Some("flag"));
     let config = file(b"[dynamic_cid]\namqp_uri = amqp://ini\n");
-    let environment = named(Fake::new(), URI, &broker)
-        .with("KAZOO_CONFIG", config.path().to_str().unwrap());
+    let environment =
+        named(Fake::new(), URI, &broker).with("KAZOO_CONFIG", config.path().to_str().unwrap());
     let settings = load(&[], environment).unwrap();
     assert_eq!(settings.amqp[0].expose().host_str(), Some("from-file"));
 }
@@ -99,7 +98,6 @@ fn a_file_that_is_no_credential_is_a_problem_that_does_not_show_it() {
 
 #[test]
 fn what_is_no_credential_has_no_file() {
-    let with_file: Vec<_> =
-        reference::reference().iter().filter_map(file_variable).collect();
+    let with_file: Vec<_> = reference::reference().iter().filter_map(file_variable).collect();
     assert_eq!(with_file, [URI, COUCHDB, USER, PASSWORD].map(|name| format!("{name}_FILE")));
 }

@@ -123,8 +123,7 @@ fn what_has_no_effect_or_is_open_to_all_is_said() {
     assert!(!notices[0].contains("s3cret"), "{notices:?}");
     let (cert, key) = (path(&folder, "a.pem"), path(&folder, "a.key"));
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    let flags =
-        ["--amqp-uri", "amqps://broker", "--amqp-cert", &cert, "--amqp-key", &key];
+    let flags = ["--amqp-uri", "amqps://broker", "--amqp-cert", &cert, "--amqp-key", &key];
     let notices = load(&flags).unwrap().notices;
     assert_eq!(notices.len(), 1, "{notices:?}");
     assert!(notices[0].contains("chmod o-r"), "{notices:?}");
