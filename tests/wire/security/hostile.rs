@@ -17,6 +17,7 @@ use crate::worker::{DETAILED, ROUTE, Worker};
 
 tests![
     no_execute_reads_beyond_its_account,
+    no_value_of_a_call_ends_the_worker,
     no_route_request_and_no_document_reads_beyond_its_account,
 ];
 
@@ -165,6 +166,100 @@ async fn no_execute_reads_beyond_its_account(world: &World) -> Result<()> {
     scene.a_normal_call_works().await?;
     were_tried(&within(&tap, &scene.account)?)?;
     ensure!(!scene.worker.said("panicked"), "{}", scene.worker.last_lines());
+    scene.worker.kill()
+}
+
+/// Values no setting or id has, of every kind.
+fn extreme() -> Vec<Value> {
+    let nested = (0..60).fold(json!(1), |inner, _| json!({"a": [inner]}));
+    let deep = (0..90).fold(
+        json!({"module": "dynamic_cid"}),
+        |inner, _| json!({"module": "x", "data": {}, "children": {"_": inner}}),
+    );
+    vec![
+        json!(null),
+        json!(true),
+        json!(i64::MIN),
+        json!(i64::MAX),
+        json!(u64::MAX),
+        json!(-1),
+        json!(f64::MAX),
+        json!(f64::MIN_POSITIVE),
+        json!("9223372036854775808"),
+        json!("-99999999999999999999999999"),
+        json!("(((((a*)*)*)*)*)*$"),
+        json!("[\u{0}-"),
+        json!("*".repeat(100_000)),
+        json!("é".repeat(300)),
+        json!([]),
+        json!([[], {}, null]),
+        json!({}),
+        nested,
+        deep,
+    ]
+}
+
+/// Where a call and its node say how it is to be served.
+const SERVED_BY: [&[&str]; 28] = [
+    &["Data"],
+    &["Data", "action"],
+    &["Data", "id"],
+    &["Data", "idx_name"],
+    &["Data", "caller_id"],
+    &["Data", "caller_id", "number"],
+    &["Data", "media"],
+    &["Data", "media_id"],
+    &["Data", "min_digits"],
+    &["Data", "max_digits"],
+    &["Data", "interdigit_timeout"],
+    &["Data", "whitelist_regex"],
+    &["Data", "enforce_call_restriction"],
+    &["Data", "permit_custom_callflow"],
+    &["Data", "skip_module"],
+    &["Data", "worker"],
+    &["Flow"],
+    &["Flow", "children"],
+    &["Call"],
+    &["Call", "Request"],
+    &["Call", "To"],
+    &["Call", "From"],
+    &["Call", "Control-Queue"],
+    &["Call", "Custom-Channel-Vars"],
+    &["Call", "Key-Value-Store"],
+    &["Call", "Key-Value-Store", "cf_flow"],
+    &["Call", "Key-Value-Store", "cf_capture_group"],
+    &["Call", "Key-Value-Store", "cf_capture_groups"],
+];
+
+async fn no_value_of_a_call_ends_the_worker(world: &World) -> Result<()> {
+    let scene = Scene::set(world, world.account.all_remote()).await?;
+    let mut line = scene.line().await?;
+    let mut sent = 0;
+    for number in ["2001", "2010", "*20014155551234"] {
+        let call = scene.call(number)?;
+        let data = scene.data(&call)?;
+        for value in extreme() {
+            for pointer in SERVED_BY {
+                let mut execute = line.execute(&call, Some(&data));
+                set(&mut execute, pointer, value.clone());
+                line.send(&execute).await?;
+                sent += 1;
+            }
+        }
+    }
+    until_taken(&scene.kazoo, &scene.worker).await?;
+    // Keys and the end come to all of them at once.
+    for event in ["1", "2", "3", "4", "5", "#"].iter().filter_map(|key| key.chars().next()) {
+        let mut event = events::key_pressed(event);
+        event["Call-ID"] = json!(line.call_id());
+        scene.kazoo.event(&event).await?;
+    }
+    let mut hung_up = events::hung_up();
+    hung_up["Call-ID"] = json!(line.call_id());
+    scene.kazoo.event(&hung_up).await?;
+    scene.a_normal_call_works().await?;
+    ensure!(!scene.worker.said("panicked"), "{}", scene.worker.last_lines());
+    ensure!(sent > 1000, "only {sent} calls");
     scene.worker.kill()
 }
 

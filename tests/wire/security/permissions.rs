@@ -1,16 +1,19 @@
 //! A RabbitMQ user with exactly what the README says, and with less.
 
+use std::iter::once;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use tokio::time::timeout;
 use url::Url;
 
+use crate::events::Cue;
 use crate::harness::{PATIENCE, World, tests};
 use crate::line::Until;
 use crate::route::scenarios::opted_in;
 use crate::route::switchboard::{RecordedCall, Switchboard};
 use crate::scene::Scene;
+use crate::term::Told;
 use crate::worker::{DETAILED, Worker};
 
 tests![what_the_readme_grants_is_enough_for_each_seam, one_permission_less_is_said_with_its_cure,];
@@ -89,6 +92,10 @@ fn launch(world: &World, amqp: &str, seam: usize) -> Result<Worker> {
 /// One call that needs every way there is: a prompt, digits, the answer.
 async fn call(scene: &Scene<'_>, seam: usize) -> Result<()> {
     if seam == 0 {
+        let cues: Vec<_> = once(Cue::done(1)).chain(Cue::keys(2, "900100")).collect();
+        let (line, served) = scene.serve("2010", &cues, Until::Answered).await?;
+        line.close().await?;
+        ensure!(served.told.as_ref().and_then(Told::flow).is_some(), "{:?}", served.told);
         return scene.a_normal_call_works().await;
     }
     let recorded = RecordedCall::of(scene.world.kazoo_4_3.transcript("manual_ok")?)?;
