@@ -63,14 +63,14 @@ impl AmqpTls {
             (None, Some(path)) => alone(r, &AMQP_KEY, &key.origin, path, &AMQP_CERT),
             _ => {}
         }
-        let identity = match (chain?, private?) {
+        let identity = match (chain.ok()?, private.ok()?) {
             (Some(chain), Some(key)) => Some(Identity { chain, key }),
             _ => None,
         };
         if let Some(Err(reason)) = identity.as_ref().map(Identity::fits) {
             r.problem(&AMQP_KEY, &key.origin, &shown(key.value.as_ref()), reason);
         }
-        Some(Self { ca, cert, key, roots: roots?, identity: identity.map(Arc::new) })
+        Some(Self { ca, cert, key, roots: roots.ok()?, identity: identity.map(Arc::new) })
     }
 
     /// Whether any of it was given.
@@ -96,15 +96,17 @@ impl Identity {
     }
 }
 
-/// A setting's path, and what the file holds: `None` beside a problem, `Some(None)` where no path
-/// is given.
+/// There is a problem, and it has been noted.
+struct Noted;
+
+/// A setting's path, and what the file holds; nothing where no path is given.
 fn given<T>(
     r: &mut Resolver<'_>,
     setting: &SettingDoc,
     understand: impl Fn(&[u8]) -> Result<T, String>,
-) -> (Sourced<Option<PathBuf>>, Option<Option<T>>) {
+) -> (Sourced<Option<PathBuf>>, Result<Option<T>, Noted>) {
     let Some(path) = r.text(setting) else {
-        return (Sourced::new(None, Origin::Default), Some(None));
+        return (Sourced::new(None, Origin::Default), Ok(None));
     };
     let Sourced { value: text, origin } = path;
     let path = PathBuf::from(text.trim());
@@ -119,10 +121,10 @@ fn given<T>(
         understand(&pem)
     });
     let content = match content {
-        Ok(content) => Some(Some(content)),
+        Ok(content) => Ok(Some(content)),
         Err(reason) => {
             r.problem(setting, &origin, &text, reason);
-            None
+            Err(Noted)
         }
     };
     (Sourced::new(Some(path), origin), content)

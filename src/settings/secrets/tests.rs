@@ -81,7 +81,7 @@ fn a_variable_and_its_file_together_are_a_problem_that_names_both() {
 #[test]
 fn a_file_that_is_no_credential_is_a_problem_that_does_not_show_it() {
     let (binary, empty, large) =
-        (file(b"s3cret\xff\n"), file(b"\ns3cret\n"), file(&[b's'; 70_000]));
+        (file(b"s3cret\xff\n"), file(b"\ns3cret\n"), file("s".repeat(70_000).as_bytes()));
     for (path, words) in [
         ("/nonexistent/secret".to_owned(), "cannot be read"),
         ("/".to_owned(), "cannot be read"),

@@ -63,7 +63,7 @@ impl Permissions {
 }
 
 /// The user, made for one test. `None` where this broker takes no orders, which is said.
-async fn user(world: &World) -> Result<Option<String>> {
+fn user(world: &World) -> Result<Option<String>> {
     let servers = &world.servers;
     // Of an earlier run that was broken off.
     servers.broker_ctl(&["delete_user", USER]).ok();
@@ -77,7 +77,7 @@ async fn user(world: &World) -> Result<Option<String>> {
     Ok(Some(url.to_string()))
 }
 
-async fn grant(world: &World, permissions: &Permissions) -> Result<()> {
+fn grant(world: &World, permissions: &Permissions) -> Result<()> {
     let [configure, write, read] = &permissions.0;
     let order = ["set_permissions", USER, configure, write, read];
     world.servers.broker_ctl(&order).map(drop)
@@ -115,9 +115,9 @@ async fn scene(world: &World, worker: Worker, seam: usize) -> Result<Scene<'_>> 
 }
 
 async fn what_the_readme_grants_is_enough_for_each_seam(world: &World) -> Result<()> {
-    let Some(amqp) = user(world).await? else { return Ok(()) };
+    let Some(amqp) = user(world)? else { return Ok(()) };
     for (seam, permissions) in of_readme()?.iter().enumerate() {
-        grant(world, permissions).await?;
+        grant(world, permissions)?;
         let worker = launch(world, &amqp, seam)?;
         worker.ready(PATIENCE).await.with_context(|| format!("{permissions:?}"))?;
         let scene = scene(world, worker, seam).await?;
@@ -133,14 +133,14 @@ const RARE: &str = "write callevt";
 const CURE: &str = "rabbitmqctl set_permissions -p / dynamic_cid";
 
 async fn one_permission_less_is_said_with_its_cure(world: &World) -> Result<()> {
-    let Some(amqp) = user(world).await? else { return Ok(()) };
+    let Some(amqp) = user(world)? else { return Ok(()) };
     let mut needless = Vec::new();
     for (seam, permissions) in of_readme()?.iter().enumerate() {
         for (what, fewer) in permissions.one_less() {
             if what == RARE {
                 continue;
             }
-            grant(world, &fewer).await?;
+            grant(world, &fewer)?;
             let worker = launch(world, &amqp, seam)?;
             let ready = tokio::select! {
                 ready = worker.ready(PATIENCE) => ready,

@@ -89,7 +89,7 @@ async fn pipe(client: impl AsyncRead + AsyncWrite, server: TcpStream, heard: &He
     let (mut from_client, mut to_client) = tokio::io::split(client);
     let (mut from_server, mut to_server) = server.into_split();
     let upwards = async {
-        let mut part = [0; 16 * 1024];
+        let mut part = vec![0; 16 * 1024];
         while let Ok(length @ 1..) = from_client.read(&mut part).await {
             let said = &part[..length];
             heard.lock().unwrap_or_else(PoisonError::into_inner)[number].extend_from_slice(said);

@@ -85,7 +85,7 @@ fn file(folder: &Path, name: &str, content: &str) -> Result<String> {
 }
 
 /// A worker that reaches the broker through a tap and the database plainly.
-async fn with_broker(
+fn with_broker(
     world: &World,
     tap: &Tap,
     arguments: &[&str],
@@ -127,11 +127,11 @@ async fn an_own_authority_stands_in_for_those_of_the_system(world: &World) -> Re
     let tap = Tap::start(&world.servers.amqp, Some(systems.server("localhost", false)?)).await?;
     let trusted = systems.file(&folder, "system.pem")?;
     let system = [("SSL_CERT_FILE", trusted.as_str())];
-    let worker = with_broker(world, &tap, &[], &system).await?;
+    let worker = with_broker(world, &tap, &[], &system)?;
     worker.ready(PATIENCE).await.context("the system's trust store")?;
     drop(worker);
     let ca = ours.file(&folder, "ours.pem")?;
-    let worker = with_broker(world, &tap, &["--amqp-ca", &ca], &system).await?;
+    let worker = with_broker(world, &tap, &["--amqp-ca", &ca], &system)?;
     worker.says("UnknownIssuer").await?;
     ensure!(worker.get("/readyz").await?.0 == 503, "it is ready");
     Ok(())
@@ -143,12 +143,12 @@ async fn a_broker_that_demands_a_certificate_gets_ours(world: &World) -> Result<
     let tap = Tap::start(&world.servers.amqp, Some(ours.server("localhost", true)?)).await?;
     let ca = ours.file(&folder, "ours.pem")?;
     let (cert, key) = ours.client(folder.path())?;
-    let worker = with_broker(world, &tap, &["--amqp-ca", &ca], &[]).await?;
+    let worker = with_broker(world, &tap, &["--amqp-ca", &ca], &[])?;
     worker.says("cannot connect to amqps://").await?;
     ensure!(worker.get("/readyz").await?.0 == 503, "it is ready without a certificate");
     drop(worker);
     let arguments = ["--amqp-ca", &ca, "--amqp-cert", &cert, "--amqp-key", &key];
-    let worker = with_broker(world, &tap, &arguments, &[]).await?;
+    let worker = with_broker(world, &tap, &arguments, &[])?;
     worker.ready(PATIENCE).await
 }
 
@@ -176,7 +176,7 @@ async fn an_unknown_authority_or_a_foreign_name_is_refused(world: &World) -> Res
     let servers = &world.servers;
     let (ca, trusted) = (ours.file(&folder, "ours.pem")?, other.file(&folder, "other.pem")?);
     let tap = Tap::start(&servers.amqp, Some(ours.server("broker.example.com", false)?)).await?;
-    let worker = with_broker(world, &tap, &["--amqp-ca", &ca], &[]).await?;
+    let worker = with_broker(world, &tap, &["--amqp-ca", &ca], &[])?;
     worker.says("certificate not valid for name").await?;
     drop(worker);
     let tap = Tap::start(&servers.couchdb, Some(ours.server("localhost", false)?)).await?;
