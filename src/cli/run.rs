@@ -68,7 +68,7 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
         tokio::spawn(server);
     }
     for zone in &settings.remote_zones {
-        listen_to(zone, &settings.node.value, &worker, &stop)?;
+        listen_to(zone, &settings, &worker, &stop)?;
     }
     let topology = topology(seams, &node);
     let mut config = SessionConfig::new(brokers(&settings)?, node, topology);
@@ -130,7 +130,7 @@ fn announce(settings: &Settings) {
 /// Hears the change notices of another zone until stopped.
 fn listen_to(
     zone: &RemoteZone<ServerUri>,
-    node: &str,
+    settings: &Settings,
     worker: &Arc<Worker>,
     stop: &Stop,
 ) -> Result<(), CliError> {
@@ -139,7 +139,8 @@ fn listen_to(
         return Ok(());
     }
     let topology = Topology::listening(conf::binding_keys());
-    let mut config = SessionConfig::new(brokers, node, topology);
+    let mut config = SessionConfig::new(brokers, settings.node.value.as_str(), topology);
+    config.tls = tls(settings);
     config.timing.backoff.longest = FAR_AWAY;
     let listener = Arc::new(ZoneListener::new(Arc::clone(worker), zone.name.clone()));
     let (state, _) = watch::channel(SessionState::default());

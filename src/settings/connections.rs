@@ -96,12 +96,8 @@ fn given_brokers(
 const IN_ADDRESS: [&str; 4] = ["cacertfile", "certfile", "keyfile", "verify"];
 
 /// Says what of TLS has no effect, because an operator would rely on it.
-pub(super) fn notice_tls(
-    resolver: &mut Resolver<'_>,
-    tls: &AmqpTls,
-    brokers: &Sourced<Vec<ServerUri>>,
-) {
-    let secure = |server: &&ServerUri| server.expose().scheme() == "amqps";
+pub(super) fn notice_tls(resolver: &mut Resolver<'_>, tls: &AmqpTls, brokers: &[&ServerUri]) {
+    let secure = |server: &&&ServerUri| server.expose().scheme() == "amqps";
     if tls.is_given() && !brokers.iter().any(|server| secure(&server)) {
         resolver.notices.push(
             "amqp-ca, amqp-cert and amqp-key have no effect: no broker's address begins with amqps"

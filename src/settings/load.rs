@@ -32,7 +32,8 @@ impl Settings {
         let (amqp, remote_zones) = connections::brokers(r, &config, &from, zone_name);
         let tls = AmqpTls::load(r);
         if let (Some(tls), Some(amqp)) = (&tls, &amqp) {
-            connections::notice_tls(r, tls, amqp);
+            let others = remote_zones.iter().flat_map(|zone| &zone.brokers);
+            connections::notice_tls(r, tls, &amqp.iter().chain(others).collect::<Vec<_>>());
         }
         let couchdb = connections::couchdb(r, &config, &from, zone_name);
         let timeout = 100 * MILLISECOND..=60 * SECOND;
