@@ -120,11 +120,15 @@ fn every_departure_is_in_the_table_and_in_the_schema() {
 fn settings_table() -> String {
     let head = "| Setting | Variable | `config.ini` | Default | Meaning |\n|---|---|---|---|---|\n";
     let cell = |text: Option<&str>| text.map_or_else(|| "–".to_owned(), |text| format!("`{text}`"));
+    let variable = |setting: &settings::SettingDoc| {
+        let file = if settings::file_variable(setting).is_some() { ", `…_FILE`" } else { "" };
+        cell(setting.variable) + file
+    };
     let row = |setting: settings::SettingDoc| {
         format!(
             "| {} | {} | {} | {} | {} |\n",
             cell(setting.flag),
-            cell(setting.variable),
+            variable(&setting),
             cell(setting.key),
             setting.default.replace('|', "\\|"),
             setting.meaning,

@@ -10,7 +10,6 @@ use std::{
 
 use lapin::{
     AsyncTcpStream, Connection, ConnectionProperties,
-    tcp::{OwnedIdentity, OwnedTLSConfig},
     uri::{AMQPScheme, AMQPUri},
 };
 use tokio::{sync::oneshot, time::timeout};
@@ -79,7 +78,7 @@ pub(crate) async fn open(config: &SessionConfig, broker: &Broker) -> Result<Open
         .with_connection_name(name.into())
         .with_client_property("product".into(), "kazoo-dynamic-cid".into())
         .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
-    let (tls, limit) = (config.tls.lapin(), config.timing.connect);
+    let (tls, limit) = (config.tls.clone(), config.timing.connect);
     let socket = Socket::default();
     let held = Arc::clone(&socket.0);
     let connecting = Connection::connector(
@@ -97,7 +96,7 @@ pub(crate) async fn open(config: &SessionConfig, broker: &Broker) -> Result<Open
                 }
                 match scheme {
                     AMQPScheme::AMQP => Ok(stream),
-                    AMQPScheme::AMQPS => stream.into_tls(&host, tls.as_ref()).await,
+                    AMQPScheme::AMQPS => stream.into_rustls(&tls.connector()?, &host).await,
                 }
             };
             // The library has no limit of its own here, and its thread would outlive ours.
@@ -134,32 +133,5 @@ impl Opened {
         if joiner.is_ok() && timeout(limit, told).await.is_err() {
             tracing::warn!("the AMQP library's thread has not ended; it is left behind");
         }
-    }
-}
-
-/// What is needed for `amqps` beyond the system's trust store.
-#[derive(Clone, Default)]
-pub struct Tls {
-    /// Certificates to trust, PEM.
-    pub ca_chain: Option<String>,
-    /// Our own certificate and its key, both PEM.
-    pub identity: Option<(Vec<u8>, Vec<u8>)>,
-}
-
-impl Tls {
-    fn lapin(&self) -> OwnedTLSConfig {
-        OwnedTLSConfig {
-            identity: self.identity.clone().map(|(pem, key)| OwnedIdentity::PKCS8 { pem, key }),
-            cert_chain: self.ca_chain.clone(),
-        }
-    }
-}
-
-impl std::fmt::Debug for Tls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tls")
-            .field("ca_chain", &self.ca_chain.is_some())
-            .field("identity", &self.identity.is_some())
-            .finish()
     }
 }

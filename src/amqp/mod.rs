@@ -21,6 +21,7 @@ mod session;
 mod settle;
 mod state;
 mod supervise;
+mod tls;
 mod topology;
 mod transactions;
 mod watchdog;
@@ -30,7 +31,6 @@ mod tests;
 
 pub use backoff::Backoff;
 pub use broker::{Broker, BrokerError};
-pub use connect::Tls;
 pub(crate) use connect::{Opened, open};
 pub use delivery::{Delivery, QueueKind, Receipt};
 pub use link::{Link, LinkError};
@@ -41,6 +41,7 @@ pub(crate) use reason::Step;
 pub use session::Handler;
 pub use state::SessionState;
 pub use supervise::{SessionConfig, Stop, Timing, supervise};
+pub use tls::Tls;
 pub use topology::{
     Argument, Binding, EXECUTE_QUEUE, Exchange, ExchangeKind, HELD_QUEUE, JOBS_QUEUE, ROUTE_QUEUE,
     RejectedQueue, ReplyQueue, Settling, TAKEOVER_QUEUE, Topology, WorkQueue,

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use self::print::{Line, Transcript};
-use super::run::{brokers, directory_options};
+use super::run::{brokers, directory_options, tls};
 use super::{CliError, OutputFormat, account_id, dialled, key_presses};
 use crate::amqp::{EXECUTE_QUEUE, ROUTE_QUEUE};
 use crate::directory::{AccountId, CouchDb, Database, Directory};
@@ -137,7 +137,7 @@ async fn scenario(
 async fn connect(settings: &Settings) -> Result<Peer, CliError> {
     let mut reasons = Vec::new();
     for broker in brokers(settings)? {
-        match Peer::connect(&broker, &settings.node.value).await {
+        match Peer::connect(&broker, &settings.node.value, tls(settings)).await {
             Ok(peer) => return Ok(peer),
             Err(error) => reasons.push(error.to_string()),
         }

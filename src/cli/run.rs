@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::CliError;
-use crate::amqp::{Broker, SessionConfig, SessionState, Stop, Topology, supervise};
+use crate::amqp::{Broker, SessionConfig, SessionState, Stop, Tls, Topology, supervise};
 use crate::directory::{CouchDb, Directory, DirectoryOptions, Observer};
 use crate::kapi::conf;
 use crate::kapi::inbound::DecodeLimits;
@@ -60,18 +60,20 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
     let health = Arc::new(Health::new(states, database));
     if let Listen::On(address) = settings.listen.value {
         let stop = stop.session.clone();
-        let (bound, server) = http::listen(address, metrics, health, stop)
+        let hosts = &settings.http_hosts.value;
+        let (bound, server) = http::listen(address, hosts, metrics, health, stop)
             .await
             .map_err(|error| CliError::Failed(error.to_string()))?;
         tracing::info!(address = %bound, "answering /healthz, /readyz and /metrics");
         tokio::spawn(server);
     }
     for zone in &settings.remote_zones {
-        listen_to(zone, &settings.node.value, &worker, &stop)?;
+        listen_to(zone, &settings, &worker, &stop)?;
     }
     let topology = topology(seams, &node);
     let mut config = SessionConfig::new(brokers(&settings)?, node, topology);
     config.prefetch = prefetch(&settings);
+    config.tls = tls(&settings);
     tokio::spawn(service::keep_informed(state.subscribe(), stop.session.clone()));
     let session = tokio::spawn(supervise(config, Arc::clone(&worker) as _, stop.clone(), state));
     service::started();
@@ -128,7 +130,7 @@ fn announce(settings: &Settings) {
 /// Hears the change notices of another zone until stopped.
 fn listen_to(
     zone: &RemoteZone<ServerUri>,
-    node: &str,
+    settings: &Settings,
     worker: &Arc<Worker>,
     stop: &Stop,
 ) -> Result<(), CliError> {
@@ -137,7 +139,8 @@ fn listen_to(
         return Ok(());
     }
     let topology = Topology::listening(conf::binding_keys());
-    let mut config = SessionConfig::new(brokers, node, topology);
+    let mut config = SessionConfig::new(brokers, settings.node.value.as_str(), topology);
+    config.tls = tls(settings);
     config.timing.backoff.longest = FAR_AWAY;
     let listener = Arc::new(ZoneListener::new(Arc::clone(worker), zone.name.clone()));
     let (state, _) = watch::channel(SessionState::default());
@@ -160,6 +163,16 @@ pub(super) fn brokers(settings: &Settings) -> Result<Vec<Broker>, CliError> {
 
 fn broker(uri: &ServerUri) -> Result<Broker, CliError> {
     uri.expose().as_str().parse().map_err(|error| CliError::Failed(format!("{uri}: {error}")))
+}
+
+/// What the settings say of `amqps`.
+pub(super) fn tls(settings: &Settings) -> Tls {
+    let identity = settings.tls.identity.as_deref();
+    Tls {
+        roots: settings.tls.roots.clone(),
+        identity: identity
+            .map(|identity| Arc::new((identity.chain.clone(), identity.key.clone_key()))),
+    }
 }
 
 /// The CouchDB that the settings name.

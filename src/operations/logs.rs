@@ -5,8 +5,10 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::filter::ParseError;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{ParseError, filter_fn};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -37,6 +39,13 @@ pub enum LogError {
 /// names it has it back.
 const QUIET: &str = "lapin=off";
 
+/// Whether a line can hold no password. At this level the AMQP library prints what it sends, the
+/// login among it, as numbers of bytes that are easily overlooked. No filter has that back.
+fn is_presentable(metadata: &Metadata<'_>) -> bool {
+    let wire = ["lapin", "amq_protocol"].iter().any(|name| metadata.target().starts_with(name));
+    !(wire && *metadata.level() == Level::TRACE)
+}
+
 /// Sets up the process's log; once per process.
 ///
 /// `filter` is in the syntax of `RUST_LOG`. Colours appear only in text on a terminal, and not
@@ -50,8 +59,14 @@ pub fn initialise(format: LogFormat, filter: &str, output: LogOutput) -> Result<
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = fmt().with_env_filter(filter).with_writer(writer);
     match format {
-        LogFormat::Text => lines.with_ansi(colours).finish().try_init()?,
-        LogFormat::Json => lines.json().flatten_event(true).with_ansi(false).finish().try_init()?,
+        LogFormat::Text => {
+            let lines = lines.with_ansi(colours).finish();
+            lines.with(filter_fn(is_presentable)).try_init()?;
+        }
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).with_ansi(false).finish();
+            lines.with(filter_fn(is_presentable)).try_init()?;
+        }
     }
     Ok(())
 }

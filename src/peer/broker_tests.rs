@@ -18,7 +18,7 @@ use super::{
     Checker, Company, Driven, End, Exchanged, LISTENING, Narrator, Pace, Peer, PeerError, Play,
     Seam, Workers, drive, fixtures,
 };
-use crate::amqp::{self, Broker, EndReason, Opened, SessionConfig, Topology};
+use crate::amqp::{self, Broker, EndReason, Opened, SessionConfig, Tls, Topology};
 use crate::kapi::command::{self, Dialect, Target};
 use crate::kapi::result::{self, Executor};
 use crate::kapi::{ActionResult, Address, Exchange, Identity, Message, channel_status, new_msg_id};
@@ -384,7 +384,8 @@ async fn another_node_is_heard_by_its_advertisement() {
 #[tokio::test]
 async fn a_broker_that_is_not_there_is_told_without_password() {
     let broker: Broker = "amqp://kz:s3cret@127.0.0.1:1".parse().unwrap();
-    let error = Peer::connect(&broker, "peer-test@host").await.err().unwrap().to_string();
+    let error =
+        Peer::connect(&broker, "peer-test@host", Tls::default()).await.err().unwrap().to_string();
     assert!(error.starts_with("cannot connect to amqp://kz@127.0.0.1:1"), "{error}");
     assert!(!error.contains("s3cret"));
 }

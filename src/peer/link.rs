@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::ids::CallIds;
 use super::received::{Received, text};
 use super::wire::{Asked, call_id_of, private_queue, properties, received, short};
-use crate::amqp::{self, Broker, EndReason, Opened, SessionConfig, Step, Topology};
+use crate::amqp::{self, Broker, EndReason, Opened, SessionConfig, Step, Tls, Topology};
 use crate::kapi::{Exchange, Message, header, routing};
 
 /// Why something could not be done over the broker.
@@ -82,18 +82,29 @@ struct Inner {
 impl Peer {
     /// Connects, declares the exchanges a call needs with KAZOO's flags, and listens on a queue of
     /// its own.
-    pub async fn connect(broker: &Broker, node: &str) -> Result<Self, PeerError> {
-        Self::connect_within(broker, node, "").await
+    pub async fn connect(broker: &Broker, node: &str, tls: Tls) -> Result<Self, PeerError> {
+        Self::connect_as(broker, node, "", tls).await
     }
 
     /// The same with something in front of the names of all exchanges.
+    #[cfg(test)]
     pub(super) async fn connect_within(
         broker: &Broker,
         node: &str,
         prefix: &str,
     ) -> Result<Self, PeerError> {
+        Self::connect_as(broker, node, prefix, Tls::default()).await
+    }
+
+    async fn connect_as(
+        broker: &Broker,
+        node: &str,
+        prefix: &str,
+        tls: Tls,
+    ) -> Result<Self, PeerError> {
         let topology = Topology::execute(std::iter::empty::<String>());
         let config = SessionConfig::new(vec![broker.clone()], format!("{node} (call)"), topology);
+        let config = SessionConfig { tls, ..config };
         let opened = amqp::open(&config, broker).await?;
         let limit = config.timing.request;
         let asked = Asked { broker, limit, prefix };

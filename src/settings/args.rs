@@ -68,6 +68,26 @@ pub struct GlobalArgs {
 
     #[command(flatten)]
     pub(super) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(super) security: SecurityArgs,
+}
+
+/// The flags of TLS and of the HTTP listener's guard. Paths and names, never a key or password.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Security")]
+pub(super) struct SecurityArgs {
+    #[arg(long, global = true, value_name = "FILE", help = r::AMQP_CA.help(), long_help = r::AMQP_CA.long_help())]
+    amqp_ca: Option<String>,
+
+    #[arg(long, global = true, value_name = "FILE", help = r::AMQP_CERT.help(), long_help = r::AMQP_CERT.long_help())]
+    amqp_cert: Option<String>,
+
+    #[arg(long, global = true, value_name = "FILE", help = r::AMQP_KEY.help(), long_help = r::AMQP_KEY.long_help())]
+    amqp_key: Option<String>,
+
+    #[arg(long, global = true, value_name = "NAMES", help = r::HTTP_HOSTS.help(), long_help = r::HTTP_HOSTS.long_help())]
+    http_hosts: Option<String>,
 }
 
 /// The flags that bound what the worker takes on.
@@ -119,6 +139,10 @@ impl GlobalArgs {
             "cache-ttl" => &self.cache_ttl,
             "cache-capacity" => &self.cache_capacity,
             "log-format" => &self.log_format,
+            "amqp-ca" => &self.security.amqp_ca,
+            "amqp-cert" => &self.security.amqp_cert,
+            "amqp-key" => &self.security.amqp_key,
+            "http-hosts" => &self.security.http_hosts,
             other => return self.limits.value(other).into_iter().collect(),
         };
         one.iter().map(String::as_str).collect()

@@ -4,7 +4,7 @@ use super::config_ini::{ConfigIni, RemoteZone, Viewpoint};
 use super::reference::{AMQP_URI, COUCHDB_PASSWORD, COUCHDB_URI, COUCHDB_USERNAME, SettingDoc};
 use super::resolver::Resolver;
 use super::uri::{ServerUri, UriError};
-use super::{Origin, Sourced, redacted};
+use super::{AmqpTls, Origin, Sourced, redacted};
 
 /// Why an address was refused, with what would be accepted.
 fn explained(setting: &SettingDoc, error: UriError) -> String {
@@ -90,6 +90,32 @@ fn given_brokers(
         }
     }
     (!brokers.is_empty()).then(|| Sourced::new(brokers, origin))
+}
+
+/// RabbitMQ's own clients, and so KAZOO, take the files of TLS from a broker's address.
+const IN_ADDRESS: [&str; 4] = ["cacertfile", "certfile", "keyfile", "verify"];
+
+/// Says what of TLS has no effect, because an operator would rely on it.
+pub(super) fn notice_tls(resolver: &mut Resolver<'_>, tls: &AmqpTls, brokers: &[&ServerUri]) {
+    let secure = |server: &&&ServerUri| server.expose().scheme() == "amqps";
+    if tls.is_given() && !brokers.iter().any(|server| secure(&server)) {
+        resolver.notices.push(
+            "amqp-ca, amqp-cert and amqp-key have no effect: no broker's address begins with amqps"
+                .to_owned(),
+        );
+    }
+    for server in brokers.iter().filter(secure) {
+        let given = server.expose().query_pairs();
+        let unused: Vec<_> =
+            given.filter(|(key, _)| IN_ADDRESS.contains(&&**key)).map(|(key, _)| key).collect();
+        if !unused.is_empty() {
+            resolver.notices.push(format!(
+                "{} in the broker's address {server} has no effect here; use amqp-ca, amqp-cert and \
+                 amqp-key. The broker's certificate and name are always verified",
+                unused.join(", ")
+            ));
+        }
+    }
 }
 
 /// CouchDB with its user, and where the user comes from. `None` only beside a problem.

@@ -7,7 +7,8 @@ use super::config_ini::{ConfigIni, DEFAULT_ZONE, Viewpoint};
 use super::reference as r;
 use super::resolver::{OWN_SECTION, Resolver};
 use super::{
-    Environment, GlobalArgs, Limits, Origin, Problems, Settings, Sourced, connections, values,
+    AmqpTls, Environment, GlobalArgs, Limits, Origin, Problems, Settings, Sourced, connections,
+    values,
 };
 
 /// KAZOO's own variable for the zone.
@@ -29,6 +30,11 @@ impl Settings {
 
         let r = &mut resolver;
         let (amqp, remote_zones) = connections::brokers(r, &config, &from, zone_name);
+        let tls = AmqpTls::load(r);
+        if let (Some(tls), Some(amqp)) = (&tls, &amqp) {
+            let others = remote_zones.iter().flat_map(|zone| &zone.brokers);
+            connections::notice_tls(r, tls, &amqp.iter().chain(others).collect::<Vec<_>>());
+        }
         let couchdb = connections::couchdb(r, &config, &from, zone_name);
         let timeout = 100 * MILLISECOND..=60 * SECOND;
         let couchdb_timeout =
@@ -40,6 +46,10 @@ impl Settings {
         };
         let seams = r.one_or_default(&r::SEAMS, values::seams);
         let listen = r.one_or_default(&r::LISTEN, values::listen);
+        let http_hosts = match r.given(&r::HTTP_HOSTS) {
+            Some(_) => r.one(&r::HTTP_HOSTS, values::hosts),
+            None => Some(Sourced::new(Vec::new(), Origin::Default)),
+        };
         let grace = r.one_or_default(&r::GRACE, |text| {
             values::duration(text, Duration::ZERO..=3600 * SECOND)
         });
@@ -59,6 +69,7 @@ impl Settings {
             Some(Self {
                 config_file,
                 amqp: amqp?,
+                tls: tls?,
                 remote_zones,
                 couchdb,
                 couchdb_user,
@@ -68,6 +79,7 @@ impl Settings {
                 zone: zone?,
                 seams: seams?,
                 listen: listen?,
+                http_hosts: http_hosts?,
                 grace: grace?,
                 cache_ttl: cache_ttl?,
                 cache_capacity: cache_capacity?,

@@ -15,6 +15,8 @@ mod origin;
 mod problem;
 mod reference;
 mod resolver;
+mod secrets;
+mod tls;
 mod uri;
 mod values;
 
@@ -28,6 +30,8 @@ pub use self::limits::Limits;
 pub use self::origin::{Origin, Sourced};
 pub use self::problem::{EXIT_USAGE, Problem, Problems};
 pub use self::reference::{SettingDoc, reference};
+pub use self::secrets::file_variable;
+pub use self::tls::{AmqpTls, Identity};
 pub use self::uri::{ServerUri, UriError, redacted};
 pub use self::values::{Listen, LogFormat, Seams};
 
@@ -38,6 +42,8 @@ pub struct Settings {
     pub config_file: Sourced<Option<PathBuf>>,
     /// The brokers of the local zone in the order in which they are tried; never empty.
     pub amqp: Sourced<Vec<ServerUri>>,
+    /// What is needed for `amqps`.
+    pub tls: AmqpTls,
     /// The brokers of the other zones.
     pub remote_zones: Vec<RemoteZone<ServerUri>>,
     /// CouchDB, credentials inside.
@@ -56,6 +62,8 @@ pub struct Settings {
     pub seams: Sourced<Seams>,
     /// Where HTTP is answered.
     pub listen: Sourced<Listen>,
+    /// Further names under which the HTTP listener may be asked for everything.
+    pub http_hosts: Sourced<Vec<String>>,
     /// How long calls in flight may take to finish when we are told to stop.
     pub grace: Sourced<Duration>,
     /// How long a document is trusted without news.
@@ -100,11 +108,20 @@ impl Settings {
         };
         let number =
             |setting, number: &Sourced<u64>| row(setting, number.value.to_string(), &number.origin);
+        let file = |setting, path: &Sourced<Option<PathBuf>>| {
+            let shown = path.as_ref().map_or_else(none, |path| path.display().to_string());
+            row(setting, shown, &path.origin)
+        };
+        let hosts = self.http_hosts.join(", ");
+        let hosts = if hosts.is_empty() { none() } else { hosts };
         let (user, limits) = (&self.couchdb_user, &self.limits);
         let config_node = self.config_node.value.clone().unwrap_or_else(none);
         vec![
             row(reference::CONFIG, config.unwrap_or_else(none), &self.config_file.origin),
             row(reference::AMQP_URI, brokers.join(", "), &self.amqp.origin),
+            file(reference::AMQP_CA, &self.tls.ca),
+            file(reference::AMQP_CERT, &self.tls.cert),
+            file(reference::AMQP_KEY, &self.tls.key),
             row(reference::COUCHDB_URI, self.couchdb.to_string(), &self.couchdb.origin),
             row(reference::COUCHDB_USERNAME, user.value.clone().unwrap_or_else(none), &user.origin),
             row(reference::COUCHDB_PASSWORD, password.to_owned(), &user.origin),
@@ -114,6 +131,7 @@ impl Settings {
             row(reference::ZONE, self.zone.value.clone(), &self.zone.origin),
             row(reference::SEAMS, self.seams.value.to_string(), &self.seams.origin),
             row(reference::LISTEN, self.listen.value.to_string(), &self.listen.origin),
+            row(reference::HTTP_HOSTS, hosts, &self.http_hosts.origin),
             time(reference::GRACE, &self.grace),
             number(reference::PREFETCH, &limits.prefetch.clone().map(u64::from)),
             time(reference::CACHE_TTL, &self.cache_ttl),

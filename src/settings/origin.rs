@@ -11,6 +11,8 @@ pub enum Origin {
     Flag(String),
     /// An environment variable.
     Environment(String),
+    /// A file of its own, named by this environment variable.
+    File(String),
     /// A section of `config.ini`.
     Section(String),
     /// Nobody set it.
@@ -29,6 +31,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(flag) => write!(out, "flag {flag}"),
             Self::Environment(variable) => write!(out, "environment {variable}"),
+            Self::File(variable) => write!(out, "file named by {variable}"),
             Self::Section(section) => write!(out, "config.ini [{section}]"),
             Self::Default => out.write_str("default"),
         }
@@ -76,6 +79,7 @@ mod tests {
                 Origin::Environment("KAZOO_DYNAMIC_CID_ZONE".to_owned()),
                 "environment KAZOO_DYNAMIC_CID_ZONE",
             ),
+            (Origin::File("A_FILE".to_owned()), "file named by A_FILE"),
             (Origin::section("zone"), "config.ini [zone]"),
             (Origin::Default, "default"),
         ] {

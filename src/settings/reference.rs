@@ -1,5 +1,7 @@
 //! Every setting, described once. The help text, the problems and the documentation come from here.
 
+use super::file_variable;
+
 /// One setting as an operator sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SettingDoc {
@@ -9,6 +11,8 @@ pub struct SettingDoc {
     pub flag: Option<&'static str>,
     /// The environment variable.
     pub variable: Option<&'static str>,
+    /// Whether the value may hold a password, and may therefore come from a file of its own.
+    pub secret: bool,
     /// The key in the `[dynamic_cid]` section of `config.ini`.
     pub key: Option<&'static str>,
     /// What KAZOO's own sections and variables say where none of the above is given.
@@ -33,6 +37,7 @@ impl SettingDoc {
         let mut text = format!("{}\n\nAllowed: {}.\n", self.meaning, self.allowed);
         for (title, value) in [
             ("Environment", self.variable.map(str::to_owned)),
+            ("File", file_variable(self).map(|name| format!("its first line, named by {name}"))),
             ("config.ini", self.key.map(|key| format!("`{key}` in [dynamic_cid]"))),
             ("KAZOO", self.kazoo.map(str::to_owned)),
             ("Default", Some(self.default.to_owned())),
@@ -64,15 +69,32 @@ const fn doc(
     meaning: &'static str,
     kazoo: Option<&'static str>,
 ) -> SettingDoc {
-    SettingDoc { name: "", flag: None, variable: None, key: None, kazoo, default, allowed, meaning }
+    SettingDoc {
+        name: "",
+        flag: None,
+        variable: None,
+        secret: false,
+        key: None,
+        kazoo,
+        default,
+        allowed,
+        meaning,
+    }
+}
+
+/// Marks what may hold a password.
+const fn secret(setting: SettingDoc) -> SettingDoc {
+    SettingDoc { secret: true, ..setting }
 }
 
 mod limits;
+mod security;
 
 pub(super) use limits::{
     ACCOUNT_RATE, CACHE_STALE, MATCH_LIMIT, MAX_DEPTH, MAX_LIST_ROWS, MAX_MESSAGE, MAX_PATTERNS,
     PREFETCH, READ_DEADLINE,
 };
+pub(super) use security::{AMQP_CA, AMQP_CERT, AMQP_KEY, HTTP_HOSTS};
 
 const NODE_NAME: &str = "name@host of letters, digits and `_ - .`, at most 128 characters";
 
@@ -92,7 +114,7 @@ setting!(
     "amqp-uri",
     "amqp_uri",
     "AMQP_URI",
-    doc(
+    secret(doc(
         "amqp://guest:guest@localhost:5672",
         "amqp:// or amqps:// addresses with at most a virtual host behind the host, separated by \
      commas or given repeatedly; tried in the order given",
@@ -100,26 +122,27 @@ setting!(
         Some(
             "`amqp_uri` and `uri` of the [zone] with this zone's name, else `uri` of [amqp]; in byte order"
         ),
-    )
+    ))
 );
 setting!(
     COUCHDB_URI,
     "couchdb-uri",
     "couchdb_uri",
     "COUCHDB_URI",
-    doc(
+    secret(doc(
         "http://localhost:5984",
         "an http:// or https:// address without a path; may hold user name and password",
         "CouchDB, where KAZOO's documents are",
         Some(
             "`ip`, `port`, `username`, `password`, `is_ssl` of [bigcouch] or the section that `config` of [data] names"
         ),
-    )
+    ))
 );
 pub(super) const COUCHDB_USERNAME: SettingDoc = SettingDoc {
     name: "couchdb-username",
     variable: Some("KAZOO_DYNAMIC_CID_COUCHDB_USERNAME"),
     key: Some("couchdb_username"),
+    secret: true,
     ..doc(
         "none",
         "any text",
@@ -131,6 +154,7 @@ pub(super) const COUCHDB_PASSWORD: SettingDoc = SettingDoc {
     name: "couchdb-password",
     variable: Some("KAZOO_DYNAMIC_CID_COUCHDB_PASSWORD"),
     key: Some("couchdb_password"),
+    secret: true,
     ..doc(
         "none",
         "any text, together with a user name",
@@ -265,6 +289,9 @@ pub fn reference() -> Vec<SettingDoc> {
     vec![
         CONFIG,
         AMQP_URI,
+        AMQP_CA,
+        AMQP_CERT,
+        AMQP_KEY,
         COUCHDB_URI,
         COUCHDB_USERNAME,
         COUCHDB_PASSWORD,
@@ -274,6 +301,7 @@ pub fn reference() -> Vec<SettingDoc> {
         ZONE,
         SEAMS,
         LISTEN,
+        HTTP_HOSTS,
         GRACE,
         PREFETCH,
         CACHE_TTL,

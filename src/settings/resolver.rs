@@ -1,6 +1,7 @@
 //! One setting out of its possible sources.
 
 use super::reference::{self, SettingDoc};
+use super::secrets::Secrets;
 use super::values::Refusal;
 use super::{Environment, GlobalArgs, Origin, Problem, Section, Sourced, redacted};
 
@@ -11,6 +12,7 @@ pub(super) const OWN_SECTION: &str = "dynamic_cid";
 pub(super) struct Resolver<'a> {
     args: &'a GlobalArgs,
     environment: &'a dyn Environment,
+    secrets: Secrets,
     /// The `[dynamic_cid]` sections that hold for this machine.
     pub(super) sections: Vec<&'a Section>,
     pub(super) problems: Vec<Problem>,
@@ -20,7 +22,10 @@ pub(super) struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     pub(super) fn new(args: &'a GlobalArgs, environment: &'a dyn Environment) -> Self {
         let (sections, problems, notices) = (Vec::new(), Vec::new(), Vec::new());
-        Self { args, environment, sections, problems, notices }
+        let secrets = Secrets::default();
+        let mut resolver = Self { args, environment, secrets, sections, problems, notices };
+        resolver.secrets = Secrets::load(&mut resolver);
+        resolver
     }
 
     /// What the highest source that has the setting says, as written. An empty variable or key
@@ -34,6 +39,9 @@ impl<'a> Resolver<'a> {
         let variable = setting.variable.and_then(|name| self.variable(name));
         if let Some(Sourced { value, origin }) = variable {
             return Some(Sourced::new(vec![value], origin));
+        }
+        if let Some(Sourced { value, origin }) = self.secrets.get(setting.name) {
+            return Some(Sourced::new(vec![value.clone()], origin.clone()));
         }
         let key = setting.key?;
         let values: Vec<_> = self.sections.iter().flat_map(|section| section.all(key)).collect();

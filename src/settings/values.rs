@@ -2,7 +2,7 @@
 //! a sentence only where "not among what is allowed" does not say enough.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -70,6 +70,18 @@ impl fmt::Display for Seams {
 
 pub(super) fn listen(text: &str) -> Result<Listen, Refusal> {
     if text == "off" { Ok(Listen::Off) } else { text.parse().map(Listen::On).map_err(|_| None) }
+}
+
+/// Names or addresses, without a port: a page may be asked for on any.
+pub(super) fn hosts(text: &str) -> Result<Vec<String>, Refusal> {
+    let host = |name: &str| {
+        let name = name.trim();
+        let address = name.trim_start_matches('[').trim_end_matches(']');
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        let fine = address.parse::<IpAddr>().is_ok() || name.chars().all(plain);
+        (fine && !name.is_empty()).then(|| address.to_ascii_lowercase()).ok_or(None)
+    };
+    text.split(',').map(host).collect()
 }
 
 pub(super) fn log_format(text: &str) -> Result<LogFormat, Refusal> {

@@ -36,6 +36,23 @@ impl Couch {
         Ok(Self { client, base, user, password })
     }
 
+    /// Whether this is Apache's server, which has users and roles.
+    pub(crate) async fn is_apache(&self) -> Result<bool> {
+        let root = self.send(Method::GET, "", None).await?.good()?;
+        Ok(root["couchdb"] == "Welcome"
+            && root["vendor"]["name"] == "The Apache Software Foundation")
+    }
+
+    /// One request; its status.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<StatusCode> {
+        Ok(self.send(method, path, body).await?.status)
+    }
+
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
         let mut request = self
             .client
@@ -146,7 +163,7 @@ impl Answer {
 }
 
 /// A database's name in a path.
-fn encoded(database: &str) -> String {
+pub(crate) fn encoded(database: &str) -> String {
     database.replace('/', "%2F").replace('+', "%2B")
 }
 

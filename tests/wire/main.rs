@@ -40,6 +40,7 @@ mod remote;
 mod route;
 mod scenarios;
 mod scene;
+mod security;
 mod service;
 
 use std::process::ExitCode;
@@ -72,6 +73,11 @@ fn main() -> ExitCode {
         ("route_command", route::command::TESTS),
         ("route_bad_input", route::bad_input::TESTS),
         ("route_crashes", route::crashes::TESTS),
+        ("tls", security::tls::TESTS),
+        ("permissions", security::permissions::TESTS),
+        ("couchdb_role", security::couchdb_role::TESTS),
+        ("secrets", security::secrets::TESTS),
+        ("hostile", security::hostile::TESTS),
         ("oracle", oracle::TESTS),
         ("obligations", obligations::TESTS),
         ("figures", figures::TESTS),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::join_all;
-use kazoo_dynamic_cid::amqp::Broker;
+use kazoo_dynamic_cid::amqp::{Broker, Tls};
 use kazoo_dynamic_cid::directory::{AccountId, CouchDb, Database, Directory, DirectoryOptions};
 use kazoo_dynamic_cid::peer::{
     self, Checker, Driven, End, Exchanged, Pace, Party, Peer, Placing, Play, Scenario, Seam, drive,
@@ -97,7 +97,8 @@ async fn run(world: &World, account: &Account, seam: Seam, queues: &[&str]) -> R
     for worker in &workers {
         worker.ready(crate::harness::PATIENCE).await?;
     }
-    let peer = Peer::connect(&world.servers.amqp.parse::<Broker>()?, "oracle@test").await?;
+    let peer = Peer::connect(&world.servers.amqp.parse::<Broker>()?, "oracle@test", Tls::default())
+        .await?;
     if seam == Seam::Route {
         peer.play_callflow().await?;
     }

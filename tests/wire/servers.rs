@@ -114,6 +114,25 @@ impl Servers {
         }
     }
 
+    /// `rabbitmqctl` of the broker: what it printed, or `None` where this broker is not ours to
+    /// configure.
+    pub(crate) fn broker_ctl(&self, arguments: &[&str]) -> Result<Option<String>> {
+        if let Some(script) = &self.script {
+            let output = script.run(&[&["broker", "ctl"], arguments].concat())?;
+            return Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()));
+        }
+        let Some(broker) = self.containers.first() else { return Ok(None) };
+        for engine in ["docker", "podman"] {
+            let mut order = Command::new(engine);
+            order.args(["exec", broker.id(), "rabbitmqctl"]).args(arguments);
+            let Ok(output) = order.stdin(Stdio::null()).output() else { continue };
+            let said = String::from_utf8_lossy(&output.stderr);
+            ensure!(output.status.success(), "rabbitmqctl {}: {said}", arguments.join(" "));
+            return Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()));
+        }
+        Ok(None)
+    }
+
     /// Whether the servers can be stopped and started.
     pub(crate) fn can_be_controlled(&self) -> bool {
         self.script.is_some()

@@ -53,11 +53,10 @@ impl Worker {
         log: &str,
         arguments: &[&str],
     ) -> Result<Self> {
-        let arguments = [&["--config", "/dev/null"], arguments].concat();
-        Self::launch_in(amqp, couchdb, log, &arguments, &[])
+        Self::launch_in(amqp, couchdb, log, arguments, &[])
     }
 
-    /// The same with a `config.ini` of its own among the arguments, and variables.
+    /// The same in an environment with further variables.
     pub(crate) fn launch_in(
         amqp: &str,
         couchdb: &str,
@@ -65,6 +64,12 @@ impl Worker {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Result<Self> {
+        let servers = ["--amqp-uri", amqp, "--couchdb-uri", couchdb, "--config", "/dev/null"];
+        Self::spawn(&[&servers[..], arguments].concat(), log, variables)
+    }
+
+    /// Starts a worker that is told no more than this and its own address and name.
+    pub(crate) fn spawn(arguments: &[&str], log: &str, variables: &[(&str, &str)]) -> Result<Self> {
         // Free when asked, and asked for again at once.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let mut command = Command::new(binary());
@@ -73,12 +78,11 @@ impl Worker {
             command.env_remove(name);
         }
         let mut process = command
-            .args(["run", "--amqp-uri", amqp, "--couchdb-uri", couchdb])
-            .args(["--listen", &address, "--log-format", "json"])
+            .args(["run", "--listen", &address, "--log-format", "json"])
             .args(["--node", "wire@test.example.com"])
             .args(arguments)
-            .env("RUST_LOG", log)
             .envs(variables.iter().copied())
+            .env("RUST_LOG", log)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -175,6 +179,10 @@ impl Worker {
     /// Everything it has said so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn all_lines(&self) -> String {
+        self.lines().join("\n")
     }
 
     pub(crate) fn last_lines(&self) -> String {

@@ -43,11 +43,9 @@ async fn another_zones_notices_are_heard_and_its_work_is_left_alone(world: &Worl
     );
     std::fs::write(&config, zones)?;
     let config = config.to_string_lossy();
-    let worker = Worker::launch_in(
-        &ours.uri(amqp)?,
-        &world.servers.couchdb,
+    let worker = Worker::spawn(
+        &["--config", &config, "--couchdb-uri", &world.servers.couchdb],
         DETAILED,
-        &["--config", &config],
         &[],
     )?;
     // That another zone is away is no obstacle.

@@ -126,7 +126,7 @@ impl Source for CouchDb {
         if !is_document_id(id) {
             return Ok(None);
         }
-        let path = format!("/{}/{}", database.encoded(), segment(id));
+        let path = document_path(database, id);
         let outcome = match self.transport.get(&path, &HashMap::new()).await {
             Ok(reply) if reply.status == StatusCode::NOT_FOUND => answer::missing_document(&reply),
             Ok(reply) => {
@@ -205,6 +205,10 @@ async fn parse<T: Send + 'static>(
 /// alone are steps in a path.
 fn is_document_id(id: &str) -> bool {
     !id.is_empty() && !id.starts_with('_') && id != "." && id != ".."
+}
+
+fn document_path(database: &Database, id: &str) -> String {
+    format!("/{}/{}", database.encoded(), segment(id))
 }
 
 fn segment(text: &str) -> String {

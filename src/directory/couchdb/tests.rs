@@ -327,3 +327,34 @@ fn a_uri_that_is_none_of_couchdb_is_refused() {
     let error = CouchDb::new(&uri, Duration::from_secs(1)).unwrap_err();
     assert_eq!(error, CouchDbError::Credentials);
 }
+
+proptest::proptest! {
+    /// Whatever an id is, the request is for one document of the account, and for this one.
+    #[test]
+    fn an_id_never_leaves_its_database(id in "\\PC*|[./%\\\\?#_a-f0-9 \r\n\0-]{0,40}|(\\.\\./|%2[fF]|_design/){1,6}x?") {
+        if super::is_document_id(&id) {
+            let target = super::document_path(&account(), &id);
+            let server = Url::parse("http://couchdb/").unwrap();
+            let asked = server.join(&target).unwrap();
+            proptest::prop_assert_eq!(asked.host_str(), Some("couchdb"));
+            proptest::prop_assert!(asked.query().is_none() && asked.fragment().is_none());
+            let segments: Vec<_> = asked.path_segments().unwrap().collect();
+            proptest::prop_assert_eq!(segments.len(), 2, "{}", asked);
+            proptest::prop_assert_eq!(segments[0], account().encoded());
+            let decoded = percent_decode_str(segments[1]).decode_utf8().unwrap();
+            proptest::prop_assert_eq!(decoded, id);
+        }
+    }
+
+    /// A database is an account's own or none, whatever an account id is said to be.
+    #[test]
+    fn an_account_id_never_names_another_database(id in "\\PC{0,40}|[./%_a-fA-F0-9]{30,34}|[a-z0-9]{32}") {
+        if let Some(id) = crate::directory::AccountId::new(&id) {
+            let name = Database::account(&id).encoded();
+            let rest = name.strip_prefix("account%2F").unwrap();
+            let parts: Vec<_> = rest.split("%2F").collect();
+            proptest::prop_assert_eq!(parts.concat(), id.as_str());
+            proptest::prop_assert!(parts.len() == 3 && parts.concat().len() == 32);
+        }
+    }
+}

@@ -98,6 +98,7 @@ fn every_setting_can_be_given_by_flag_variable_and_key() {
         ("zone", "east", "east"),
         ("seams", "route, execute", "execute,route"),
         ("listen", "off", "off"),
+        ("http-hosts", "Cid.example.com, [::1]", "cid.example.com, ::1"),
         ("grace", "1m", "60s"),
         ("prefetch", "1", "1"),
         ("cache-ttl", "5m", "300s"),

@@ -117,6 +117,6 @@ impl Conversation<'_> {
     }
 
     fn until(&self, limit: Duration) -> Millis {
-        self.now() + u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)
+        self.now().saturating_add(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))
     }
 }

@@ -1,0 +1,174 @@
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use super::*;
+
+struct Obstacles(Vec<String>);
+
+#[async_trait]
+impl Readiness for Obstacles {
+    async fn obstacles(&self) -> Vec<String> {
+        self.0.clone()
+    }
+}
+
+/// Long enough for anything that should happen at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn read(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    // A connection may also be reset, with the answer before it.
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().ok();
+    String::from_utf8(answer).unwrap()
+}
+
+async fn ask(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // Refused before it is sent whole, perhaps.
+    stream.write_all(request.as_bytes()).await.ok();
+    read(&mut stream).await
+}
+
+async fn fetch(path: &str, obstacles: &[&str]) -> String {
+    let obstacles = obstacles.iter().map(|obstacle| (*obstacle).to_owned()).collect();
+    let stop = CancellationToken::new();
+    let any = "127.0.0.1:0".parse().unwrap();
+    let (address, server) =
+        listen(any, &[], Arc::default(), Arc::new(Obstacles(obstacles)), stop.clone())
+            .await
+            .unwrap();
+    let server = tokio::spawn(server);
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let answer = ask(address, &request).await;
+    stop.cancel();
+    server.await.unwrap();
+    answer
+}
+
+/// A listener with a page of its own, as a console would have, and these bounds.
+async fn page(bounds: Bounds) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let open = || get(async || "open\n");
+    let router = Router::new()
+        .route("/", get(async || "page\n").post(async || "done\n"))
+        .route("/healthz", open())
+        .route("/readyz", open())
+        .route("/metrics", open());
+    let router = guarded(router, Hosts::new(address, &["cid.example.com".to_owned()]));
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(serve(listener, router, bounds, stop.clone()));
+    (address, stop, server)
+}
+
+#[tokio::test]
+async fn readiness_names_what_is_in_the_way() {
+    assert!(fetch("/healthz", &["CouchDB is down"]).await.starts_with("HTTP/1.1 200"));
+    assert!(fetch("/readyz", &[]).await.starts_with("HTTP/1.1 200"));
+    let answer = fetch("/readyz", &["CouchDB is down"]).await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.ends_with("CouchDB is down\n"), "{answer}");
+    assert!(fetch("/metrics", &[]).await.contains("kazoo_dynamic_cid_in_flight 0"));
+    assert!(fetch("/other", &[]).await.starts_with("HTTP/1.1 404"));
+}
+
+#[tokio::test]
+async fn a_foreign_host_sees_health_and_metrics_and_nothing_else() {
+    let (address, stop, server) = page(Bounds::default()).await;
+    let ours = format!("Host: {address}\r\n");
+    for (line, headers, status) in [
+        ("GET / HTTP/1.1", ours.as_str(), 200),
+        ("GET / HTTP/1.1", "Host: localhost:1\r\n", 200),
+        ("GET / HTTP/1.1", "Host: cid.example.com\r\n", 200),
+        ("GET / HTTP/1.1", "Host: evil.example\r\n", 421),
+        ("POST / HTTP/1.1", "Host: evil.example\r\nContent-Length: 0\r\n", 421),
+        ("GET /none HTTP/1.1", "Host: evil.example\r\n", 421),
+        ("GET /none HTTP/1.1", ours.as_str(), 404),
+        ("GET //healthz HTTP/1.1", "Host: evil.example\r\n", 421),
+        ("GET /healthz/ HTTP/1.1", "Host: evil.example\r\n", 421),
+        ("GET /%68ealthz HTTP/1.1", "Host: evil.example\r\n", 421),
+        ("GET /healthz HTTP/1.1", "Host: evil.example\r\n", 200),
+        ("GET /readyz?a=b HTTP/1.1", "Host: evil.example\r\n", 200),
+        ("GET /metrics HTTP/1.1", "Host: evil.example\r\n", 200),
+        ("GET / HTTP/1.0", "", 421),
+        ("GET /healthz HTTP/1.0", "", 200),
+        ("GET / HTTP/1.1", "Host: localhost\r\nHost: evil.example\r\n", 421),
+        ("GET http://evil.example/ HTTP/1.1", "Host: localhost\r\n", 421),
+        ("GET http://localhost/ HTTP/1.1", "Host: localhost\r\n", 200),
+    ] {
+        let request = format!("{line}\r\n{headers}Connection: close\r\n\r\n");
+        let answer = ask(address, &request).await;
+        assert_eq!(
+            answer.split(' ').nth(1),
+            Some(status.to_string().as_str()),
+            "{request}{answer}"
+        );
+        assert_eq!(status == 421, answer.contains("--http-hosts"), "{answer}");
+    }
+    stop.cancel();
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_large_head_is_refused() {
+    let (address, stop, server) = page(Bounds::default()).await;
+    let long = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+    let many = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: x\r\n".repeat(100));
+    for request in [long, many] {
+        let answer = ask(address, &request).await;
+        assert!(!answer.contains(" 200 ") && answer.len() < 1000, "{answer}");
+    }
+    stop.cancel();
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn clients_that_send_or_ask_nothing_make_room_for_others() {
+    let head = Duration::from_millis(200);
+    let bounds = Bounds { connections: 4, head, ..Bounds::default() };
+    let (address, stop, server) = page(bounds).await;
+    let mut silent = Vec::new();
+    for number in 0..12 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let said: &[u8] = if number % 2 == 0 { b"" } else { b"GET / HTTP/1.1\r\nHost: " };
+        stream.write_all(said).await.unwrap();
+        silent.push(stream);
+    }
+    let started = Instant::now();
+    let answer = ask(address, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    assert!(answer.await.ends_with("page\n"));
+    // Three rounds of four wait before: the bound holds.
+    assert!(started.elapsed() >= 2 * head, "{:?}", started.elapsed());
+    stop.cancel();
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_ends_however_busy_it_is() {
+    let lifetime = Duration::from_millis(300);
+    let bounds = Bounds { lifetime, farewell: lifetime, ..Bounds::default() };
+    let (address, stop, server) = page(bounds).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let started = Instant::now();
+    let mut answers = 0;
+    while started.elapsed() < PATIENCE {
+        let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let mut answer = [0; 512];
+        if stream.write_all(request).await.is_err() {
+            break;
+        }
+        match stream.read(&mut answer).await {
+            Ok(length) if length > 0 => answers += 1,
+            _ => break,
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(answers > 1, "{answers}");
+    assert!(started.elapsed() < PATIENCE, "it is still served");
+    stop.cancel();
+    server.await.unwrap();
+}
