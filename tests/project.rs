@@ -101,6 +101,15 @@ fn every_reason_is_explained() {
 }
 
 #[test]
+fn every_end_is_explained() {
+    let page = read("docs/reasons.md");
+    for (word, meaning) in kazoo_dynamic_cid::operations::ends::ENDS {
+        let row = format!("| `{word}` | {meaning} |");
+        assert!(page.contains(&row), "docs/reasons.md lacks the row {row}");
+    }
+}
+
+#[test]
 fn every_departure_is_in_the_table_and_in_the_schema() {
     let page = read("docs/departures.md");
     let schema: serde_json::Value =

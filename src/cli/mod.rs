@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 pub mod call;
+pub mod explain;
 pub mod run;
 pub mod simulate;
 
@@ -86,6 +87,12 @@ pub enum Command {
     /// this call; so it is refused where other nodes are seen, unless --on-live-cluster is given.
     /// Log lines go to standard error.
     Call(call::CallArgs),
+    /// Say why a finished call got its caller ID
+    ///
+    /// Asks a running worker for the record of a call that it finished: the action, the list and
+    /// the entry, the caller ID, and how the call ended. The worker remembers its last --records
+    /// calls; its log has the others.
+    Explain(explain::ExplainArgs),
 }
 
 /// How a result is printed.
@@ -130,7 +137,7 @@ impl Command {
     pub fn log_output(&self) -> LogOutput {
         match self {
             Self::Run(_) => LogOutput::StandardOutput,
-            Self::Simulate(_) | Self::Call(_) => LogOutput::StandardError,
+            Self::Simulate(_) | Self::Call(_) | Self::Explain(_) => LogOutput::StandardError,
         }
     }
 
@@ -143,6 +150,7 @@ impl Command {
             Self::Run(args) => run::run(args, settings).await,
             Self::Simulate(args) => simulate::run(args, settings).await,
             Self::Call(args) => call::run(args, settings).await,
+            Self::Explain(args) => explain::run(args, settings).await,
         }
     }
 }

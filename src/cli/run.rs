@@ -16,6 +16,7 @@ use crate::kapi::inbound::DecodeLimits;
 use crate::operations::health::{self, Health};
 use crate::operations::inspection::Inspected;
 use crate::operations::limits::{Limit, Limits};
+use crate::operations::records::Records;
 use crate::operations::{Metrics, http, service};
 use crate::pattern;
 use crate::settings::{Listen, RemoteZone, Seams, ServerUri, Settings};
@@ -48,7 +49,9 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
     let node = settings.node.value.clone();
     let seams = settings.seams.value;
     let options = worker_options(&settings);
-    let worker = Worker::new(options, directory.clone(), Arc::clone(&metrics));
+    let records = Arc::new(Records::new(whole(settings.records.value), settings.masking.value));
+    let worker =
+        Worker::new(options, directory.clone(), Arc::clone(&metrics), Arc::clone(&records));
     let worker = Arc::new(worker.inspecting(Arc::clone(&source)));
     announce(&settings);
 
@@ -61,10 +64,10 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
     if let Listen::On(address) = settings.listen.value {
         let stop = stop.session.clone();
         let hosts = &settings.http_hosts.value;
-        let (bound, server) = http::listen(address, hosts, metrics, health, stop)
+        let (bound, server) = http::listen(address, hosts, metrics, health, records, stop)
             .await
             .map_err(|error| CliError::Failed(error.to_string()))?;
-        tracing::info!(address = %bound, "answering /healthz, /readyz and /metrics");
+        tracing::info!(address = %bound, "answering /healthz, /readyz, /metrics and /calls");
         tokio::spawn(server);
     }
     for zone in &settings.remote_zones {

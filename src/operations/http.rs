@@ -1,8 +1,9 @@
-//! The HTTP listener: `/healthz`, `/readyz`, `/metrics`.
+//! The HTTP listener: `/healthz`, `/readyz`, `/metrics`, and `/calls`.
 //!
 //! Those three answer whoever reaches the listener and hold nothing of callers. Everything else is
 //! only for requests to a name or address of ours (`hosts`).
 
+mod calls;
 mod hosts;
 mod serve;
 
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use self::hosts::{Hosts, guard};
 use self::serve::{Bounds, serve};
 use super::Metrics;
+use super::records::Records;
 
 /// Who knows whether the worker can serve calls.
 #[async_trait]
@@ -42,14 +44,17 @@ pub struct ListenError {
 struct Shared {
     metrics: Arc<Metrics>,
     readiness: Arc<dyn Readiness>,
+    records: Arc<Records>,
 }
 
-/// Opens the listener, which `further_hosts` may ask for everything; the address it got (port 0 takes a free one) and the server to run.
+/// Opens the listener, which `further_hosts` may ask for everything; the address it got (port 0
+/// takes a free one) and the server to run.
 pub async fn listen(
     address: SocketAddr,
     further_hosts: &[String],
     metrics: Arc<Metrics>,
     readiness: Arc<dyn Readiness>,
+    records: Arc<Records>,
     stop: CancellationToken,
 ) -> Result<(SocketAddr, impl Future<Output = ()> + Send + use<>), ListenError> {
     let say = |source| ListenError { address, source };
@@ -59,7 +64,9 @@ pub async fn listen(
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(render))
-        .with_state(Shared { metrics, readiness });
+        .route("/calls", get(calls::list))
+        .route("/calls/{call_id}", get(calls::one))
+        .with_state(Shared { metrics, readiness, records });
     let router = guarded(router, Hosts::new(bound, further_hosts));
     Ok((bound, serve(listener, router, Bounds::default(), stop)))
 }

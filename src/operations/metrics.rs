@@ -12,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use super::ends;
+
 /// A label set of name and value pairs with fixed names.
 type Labels = Vec<(&'static str, &'static str)>;
 
@@ -148,6 +150,7 @@ impl Metrics {
 
     /// An answer was confirmed by the broker.
     pub fn answered(&self, mode: &'static str, answer: &'static str, seconds: f64) {
+        debug_assert!(ends::known(answer).is_some(), "{answer} is no known end");
         self.answers.get_or_create(&vec![("answer", answer)]).inc();
         self.answer_seconds.get_or_create(&vec![("mode", mode)]).observe(seconds);
     }
@@ -180,6 +183,7 @@ impl Metrics {
 
     /// An action was given up; nobody waits for its answer.
     pub fn abandoned(&self, cause: &'static str) {
+        debug_assert!(ends::known(cause).is_some(), "{cause} is no known end");
         self.abandoned.get_or_create(&vec![("cause", cause)]).inc();
     }
 
@@ -225,13 +229,13 @@ mod tests {
     fn what_happened_is_rendered() {
         let metrics = Metrics::new();
         metrics.decided("static", "continue", "static");
-        metrics.answered("static", "static_node", 0.0004);
+        metrics.answered("static", "static", 0.0004);
         metrics.rejected("not_json");
         metrics.in_flight.set(3);
         let text = metrics.render();
         for line in [
             "kazoo_dynamic_cid_calls_total{mode=\"static\",outcome=\"continue\",reason=\"static\"} 1",
-            "kazoo_dynamic_cid_answers_total{answer=\"static_node\"} 1",
+            "kazoo_dynamic_cid_answers_total{answer=\"static\"} 1",
             "kazoo_dynamic_cid_rejected_messages_total{reason=\"not_json\"} 1",
             "kazoo_dynamic_cid_in_flight 3",
         ] {

@@ -1,11 +1,13 @@
 //! What an operator sees of the worker: metrics, health and logs.
 
+pub mod ends;
 pub mod health;
 pub mod http;
 pub mod inspection;
 pub mod limits;
 pub mod logs;
 mod metrics;
+pub mod records;
 pub mod service;
 
 pub use metrics::Metrics;

@@ -63,6 +63,12 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "NUMBER", help = r::CACHE_CAPACITY.help(), long_help = r::CACHE_CAPACITY.long_help())]
     pub(super) cache_capacity: Option<String>,
 
+    #[arg(long, global = true, value_name = "NUMBER", help = r::RECORDS.help(), long_help = r::RECORDS.long_help())]
+    pub(super) records: Option<String>,
+
+    #[arg(long, global = true, value_name = "on|off", help = r::MASK_NUMBERS.help(), long_help = r::MASK_NUMBERS.long_help())]
+    pub(super) mask_numbers: Option<String>,
+
     #[arg(long, global = true, value_name = "FORMAT", help = r::LOG_FORMAT.help(), long_help = r::LOG_FORMAT.long_help())]
     pub(super) log_format: Option<String>,
 
@@ -138,6 +144,8 @@ impl GlobalArgs {
             "grace" => &self.grace,
             "cache-ttl" => &self.cache_ttl,
             "cache-capacity" => &self.cache_capacity,
+            "records" => &self.records,
+            "mask-numbers" => &self.mask_numbers,
             "log-format" => &self.log_format,
             "amqp-ca" => &self.security.amqp_ca,
             "amqp-cert" => &self.security.amqp_cert,

@@ -60,6 +60,8 @@ impl Settings {
             values::whole_number(text, 100..=10_000_000)
         });
         let limits = Limits::load(r);
+        let records = r.one_or_default(&r::RECORDS, |text| values::whole_number(text, 0..=100_000));
+        let masking = r.one_or_default(&r::MASK_NUMBERS, values::masking);
         let log_format = r.one_or_default(&r::LOG_FORMAT, values::log_format);
         let log_filter = r.one_or_default(&r::LOG_FILTER, values::log_filter);
 
@@ -84,6 +86,8 @@ impl Settings {
                 cache_ttl: cache_ttl?,
                 cache_capacity: cache_capacity?,
                 limits: limits?,
+                records: records?,
+                masking: masking?,
                 log_format: log_format?,
                 log_filter: log_filter?,
                 notices,

@@ -23,6 +23,8 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::operations::records::Masking;
+
 pub use self::args::{GlobalArgs, Sensitive};
 pub use self::config_ini::{ConfigIni, DEFAULT_ZONE, FileError, RemoteZone, Section, SyntaxError};
 pub use self::environment::{Environment, Process};
@@ -72,6 +74,10 @@ pub struct Settings {
     pub cache_capacity: Sourced<u64>,
     /// What bounds the rest.
     pub limits: Limits,
+    /// How many finished calls are remembered.
+    pub records: Sourced<u64>,
+    /// Whether numbers are shown in full.
+    pub masking: Sourced<Masking>,
     /// Form of the log lines.
     pub log_format: Sourced<LogFormat>,
     /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
@@ -148,6 +154,12 @@ impl Settings {
             number(reference::MAX_LIST_ROWS, &limits.max_list_rows),
             number(reference::MAX_PATTERNS, &limits.max_patterns),
             number(reference::MATCH_LIMIT, &limits.match_limit),
+            number(reference::RECORDS, &self.records),
+            row(
+                reference::MASK_NUMBERS,
+                values::masking_text(self.masking.value).to_owned(),
+                &self.masking.origin,
+            ),
             row(reference::LOG_FORMAT, self.log_format.value.to_string(), &self.log_format.origin),
             row(reference::LOG_FILTER, self.log_filter.value.clone(), &self.log_filter.origin),
         ]

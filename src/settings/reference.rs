@@ -266,6 +266,30 @@ setting!(
     )
 );
 setting!(
+    RECORDS,
+    "records",
+    "records",
+    "RECORDS",
+    doc(
+        "1000",
+        "a whole number from 0 to 100000",
+        "How many finished calls are remembered for /calls and `explain`",
+        None,
+    )
+);
+setting!(
+    MASK_NUMBERS,
+    "mask-numbers",
+    "mask_numbers",
+    "MASK_NUMBERS",
+    doc(
+        "off",
+        "`on` or `off`",
+        "Whether logs and records show only the last three digits of numbers",
+        None,
+    )
+);
+setting!(
     LOG_FORMAT,
     "log-format",
     "log_format",
@@ -314,6 +338,8 @@ pub fn reference() -> Vec<SettingDoc> {
         MAX_LIST_ROWS,
         MAX_PATTERNS,
         MATCH_LIMIT,
+        RECORDS,
+        MASK_NUMBERS,
         LOG_FORMAT,
         LOG_FILTER,
     ]

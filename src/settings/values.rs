@@ -6,6 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::operations::records::Masking;
+
 /// Why a value was refused: `None` where the setting's list of allowed values says it.
 pub(super) type Refusal = Option<&'static str>;
 
@@ -89,6 +91,17 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, Refusal> {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
         _ => Err(None),
+    }
+}
+
+pub(super) fn masking(text: &str) -> Result<Masking, Refusal> {
+    [Masking::Off, Masking::On].into_iter().find(|it| masking_text(*it) == text).ok_or(None)
+}
+
+pub(super) fn masking_text(masking: Masking) -> &'static str {
+    match masking {
+        Masking::Off => "off",
+        Masking::On => "on",
     }
 }
 

@@ -38,6 +38,7 @@ use crate::kapi::{self, Inbound, Rejection};
 use crate::operations::Metrics;
 use crate::operations::inspection::Inspected;
 use crate::operations::limits::{Limit, Limits};
+use crate::operations::records::Records;
 use crate::settings::Seams;
 use execute::{Answered, Unsent};
 use farewell::{Caller, farewell};
@@ -74,6 +75,8 @@ pub struct Shared {
     directory: Directory,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What became of the last calls.
+    records: Arc<Records>,
     /// Limits that were reached.
     limits: Limits,
     /// Answers that wait for a session.
@@ -106,10 +109,16 @@ pub struct Worker {
 
 impl Worker {
     /// A worker that reads from a directory.
-    pub fn new(options: WorkerOptions, directory: Directory, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        options: WorkerOptions,
+        directory: Directory,
+        metrics: Arc<Metrics>,
+        records: Arc<Records>,
+    ) -> Self {
         let seams = options.seams;
         let shared = Arc::new(Shared {
             directory,
+            records,
             limits: Limits::new(Arc::clone(&metrics)),
             unsent: Unsent::default(),
             answered: Answered::default(),

@@ -135,7 +135,7 @@ async fn a_service_manager_is_told_what_happens(world: &World) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let mut datagram = [0; 4096];
         while !heard.contains(what) {
-            ensure!(Instant::now() < deadline, "never told {what}, but:\n{heard}");
+            ensure!(Instant::now() < deadline, "never told {what}, but: {heard}");
             if let Ok(length) = socket.recv(&mut datagram) {
                 heard.push_str(&String::from_utf8_lossy(&datagram[..length]));
                 heard.push('\n');
@@ -153,7 +153,7 @@ async fn a_service_manager_is_told_what_happens(world: &World) -> Result<()> {
         &["--config", "/dev/null"],
         &[("NOTIFY_SOCKET", path.to_str().context("a path")?), ("WATCHDOG_USEC", "200000")],
     )?;
-    hears("READY=1")?;
+    hears("READY=1").with_context(|| worker.last_lines())?;
     hears("STATUS=connected to")?;
     for _ in 0..3 {
         hears("WATCHDOG=1")?;

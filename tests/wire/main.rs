@@ -35,6 +35,7 @@ mod layouts;
 mod limits;
 mod model;
 mod moves;
+mod records;
 mod relay;
 mod remote;
 mod route;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         ("faults", faults::TESTS),
         ("ending", ending::TESTS),
         ("zones", zones::TESTS),
+        ("records", records::TESTS),
         ("database_faults", database_faults::TESTS),
         ("limits", limits::TESTS),
         ("route", route::scenarios::TESTS),

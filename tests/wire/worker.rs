@@ -143,6 +143,11 @@ impl Worker {
         Ok(text.lines().filter_map(value).sum::<f64>())
     }
 
+    /// Where it answers HTTP.
+    pub(crate) fn address(&self) -> &str {
+        &self.http
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }

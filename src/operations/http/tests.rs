@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::*;
+use crate::operations::records::{Masking, Record};
 
 struct Obstacles(Vec<String>);
 
@@ -34,13 +35,16 @@ async fn ask(address: SocketAddr, request: &str) -> String {
 }
 
 async fn fetch(path: &str, obstacles: &[&str]) -> String {
+    fetch_with(path, obstacles, Records::new(0, Masking::Off)).await
+}
+
+async fn fetch_with(path: &str, obstacles: &[&str], records: Records) -> String {
     let obstacles = obstacles.iter().map(|obstacle| (*obstacle).to_owned()).collect();
     let stop = CancellationToken::new();
     let any = "127.0.0.1:0".parse().unwrap();
+    let readiness = Arc::new(Obstacles(obstacles));
     let (address, server) =
-        listen(any, &[], Arc::default(), Arc::new(Obstacles(obstacles)), stop.clone())
-            .await
-            .unwrap();
+        listen(any, &[], Arc::default(), readiness, Arc::new(records), stop.clone()).await.unwrap();
     let server = tokio::spawn(server);
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let answer = ask(address, &request).await;
@@ -63,6 +67,42 @@ async fn page(bounds: Bounds) -> (SocketAddr, CancellationToken, JoinHandle<()>)
     let stop = CancellationToken::new();
     let server = tokio::spawn(serve(listener, router, bounds, stop.clone()));
     (address, stop, server)
+}
+
+#[tokio::test]
+async fn finished_calls_are_told_and_nonsense_is_refused_with_a_sentence() {
+    let records = || {
+        let records = Records::new(10, Masking::Off);
+        for call_id in ["a/b@1", "c@1", "a/b@1"] {
+            let call_id = call_id.to_owned();
+            records.add(Record { call_id, end: "static".to_owned(), ..Record::default() });
+        }
+        records
+    };
+    for (path, status, calls) in [
+        ("/calls", 200, Some(3)),
+        ("/calls?limit=2", 200, Some(2)),
+        ("/calls/a%2Fb%401", 200, Some(2)),
+        ("/calls/c@1", 200, Some(1)),
+        ("/calls/none", 404, None),
+        ("/calls/%ff", 400, None),
+        ("/calls?limit=0", 400, None),
+        ("/calls?limit=1001", 400, None),
+        ("/calls?limit=two", 400, None),
+        ("/calls?page=2", 400, None),
+    ] {
+        let answer = fetch_with(path, &[], records()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
+        let body = answer.split_once("\r\n\r\n").unwrap().1;
+        let Some(calls) = calls else {
+            assert!(body.len() > 10, "{path}: no sentence: {body}");
+            continue;
+        };
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(body["calls"].as_array().unwrap().len(), calls, "{path}");
+    }
+    let long = format!("/calls/{}", "x".repeat(256));
+    assert!(fetch_with(&long, &[], records()).await.starts_with("HTTP/1.1 400"));
 }
 
 #[tokio::test]

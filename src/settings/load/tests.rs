@@ -111,6 +111,8 @@ fn every_setting_can_be_given_by_flag_variable_and_key() {
         ("match-limit", "5000", "5000"),
         ("read-deadline", "1500ms", "1500ms"),
         ("cache-stale", "0", "0s"),
+        ("records", "0", "0"),
+        ("mask-numbers", "on", "on"),
         ("log-format", "json", "json"),
     ] {
         let setting = reference().into_iter().find(|setting| setting.name == name).unwrap();
@@ -143,6 +145,8 @@ fn all_mistakes_are_reported_at_once_and_without_passwords() {
         "--cache-ttl=0",
         "--cache-capacity=1",
         "--account-rate=0",
+        "--records=many",
+        "--mask-numbers=yes",
         "--max-message=1",
         "--max-depth=128",
         "--max-list-rows=0",

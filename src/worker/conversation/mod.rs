@@ -24,6 +24,7 @@ use crate::dynamic_cid::{
 use crate::json::Object;
 use crate::kapi::inbound::EventName;
 use crate::kapi::{self, Address, Inbound, Message};
+use crate::operations::records::{Record, now_ms};
 
 /// What ends an action before its outcome.
 #[derive(Debug)]
@@ -85,6 +86,8 @@ pub(super) struct Conversation<'a> {
     listening: bool,
     /// Whether the caller may have heard something of us.
     spoken: bool,
+    /// What is known of the call so far.
+    record: Record,
     /// What was not sent yet.
     held: Vec<Held>,
     /// The last media that was sent and has not ended, as far as we heard.
@@ -120,6 +123,7 @@ impl<'a> Conversation<'a> {
             put_off: VecDeque::new(),
             listening: false,
             spoken: false,
+            record: Record { began_at_ms: now_ms(), ..Record::default() },
             held: Vec::new(),
             playing: None,
         }
@@ -312,16 +316,6 @@ impl<'a> Conversation<'a> {
         self.spoken
     }
 
-    /// Whether commands would be sent to the call now.
-    pub(super) fn would_speak(&self, before: Before) -> bool {
-        self.control.is_some()
-            && self.held.iter().any(|held| match held {
-                Held::Effect(Effect::Command(_)) | Held::Variables(_) => before != Before::Nothing,
-                Held::Effect(Effect::Change(_)) => before == Before::Everything,
-                Held::Effect(Effect::Store) => false,
-            })
-    }
-
     /// Where commands for the call go.
     pub(super) fn control_queue(&self) -> Option<&Address> {
         self.control.as_ref().map(CallControl::control_queue)
@@ -335,23 +329,51 @@ impl<'a> Conversation<'a> {
 
     /// Counts a decision that counts, and writes the one line that says why the call has the
     /// caller ID it has.
-    pub(super) fn log(&self, decided: &Decided, answer: &'static str) {
+    pub(super) fn log(&mut self, decided: &Decided, answer: &'static str) {
         let Decided { action, outcome, .. } = decided;
         let (outcome_name, reason) = (outcome.as_str(), outcome.reason().as_str());
         self.shared.metrics.decided(action.mode().as_str(), outcome_name, reason);
+        let (list, entry) = (action.job().list_id(), action.selected_key());
+        let shown = |number: Option<&str>| Some(self.shared.records.masking().show(number?));
         tracing::info!(
             account = action.job().account_id,
             mode = action.mode().as_str(),
             outcome = outcome_name,
             reason,
-            number = self.changes.number,
+            number = shown(self.changes.number.as_deref()),
             name = self.changes.name,
-            destination = self.changes.destination_number(),
-            list = action.job().list_id(),
-            entry = action.selected_key(),
+            destination = shown(self.changes.destination_number()),
+            list,
+            entry,
             answer,
             "decided"
         );
+        let owned = |text: &str| Some(text.to_owned());
+        self.record = Record {
+            mode: owned(action.mode().as_str()),
+            outcome: owned(outcome_name),
+            reason: owned(reason),
+            number: self.changes.number.clone(),
+            name: self.changes.name.clone(),
+            destination: self.changes.destination_number().map(str::to_owned),
+            list,
+            entry: entry.map(Into::into),
+            ..std::mem::take(&mut self.record)
+        };
+    }
+
+    /// Keeps what became of the call.
+    pub(super) fn ended(&mut self, seam: &str, end: &'static str) {
+        let flow = self.call.kvs("cf_flow_id").and_then(serde_json::Value::as_str);
+        self.shared.records.add(Record {
+            call_id: self.call_id.clone(),
+            took_ms: self.now(),
+            seam: seam.to_owned(),
+            account: self.account.as_ref().map(|account| account.as_str().to_owned()),
+            callflow: flow.map(str::to_owned),
+            end: end.to_owned(),
+            ..std::mem::take(&mut self.record)
+        });
     }
 
     /// Milliseconds since the conversation began: the action's clock.

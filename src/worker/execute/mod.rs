@@ -1,14 +1,14 @@
 //! The execute seam: `callflow/action.execute` of KAZOO master and 5.
 //!
 //! ```text
-//! action.execute ─> serve ─> answer                    an action of which the caller hears nothing
-//!                   serve ─> held ─> serve ─> answer   one that asks or tells the caller something
+//! action.execute ─> serve ─> answer                    an action that decides at once
+//!                   serve ─> held ─> serve ─> answer   one that asks its caller for digits
 //! ```
 //!
-//! KAZOO's executes live in the broker's memory. Before its caller hears anything, a call is put on
-//! the workers' own queue on disk, in the transaction that acknowledges it, and is served from
-//! there; its answer is published in the transaction that acknowledges that. So nobody is left in
-//! the middle, and nobody speaks after the answer.
+//! KAZOO's executes live in the broker's memory. Before its caller is asked for anything, a call is
+//! put on the workers' own queue on disk, in the transaction that acknowledges it, and is served
+//! from there. What the caller is told at the end, the answer and the acknowledgement are one
+//! transaction, too. So nobody is left in the middle, and nobody speaks after the answer.
 //!
 //! All other answers are confirmed first and acknowledged then, which is faster: should a worker
 //! die in between, the same answer is given twice, and KAZOO ignores the second (`cf_exe.erl`,

@@ -20,6 +20,9 @@ use crate::worker::farewell::{Caller, farewell};
 use crate::worker::hand_back::{self, Decision};
 use crate::worker::session::{Kept, Session};
 
+/// The seam's name in records.
+const SEAM: &str = "execute";
+
 /// How serving an execute ended, when it was not cut short by the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Served {
@@ -50,6 +53,12 @@ pub(super) async fn serve(
 ) -> Result<Served, LinkError> {
     let mut execution = Execution::new(shared, session, task);
     let served = execution.serve(doubtful).await;
+    match &served {
+        Ok(Served::Answered) => execution.conversation.ended(SEAM, execution.told),
+        Ok(Served::NoAnswerOwed(cause)) => execution.conversation.ended(SEAM, cause),
+        // It comes again.
+        Ok(Served::Held) | Err(_) => {}
+    }
     execution.conversation.leave().await;
     served
 }
@@ -59,6 +68,8 @@ struct Execution<'a> {
     execute: Execute,
     held: bool,
     receipt: &'a mut Option<Receipt>,
+    /// The answer's name.
+    told: &'static str,
 }
 
 impl<'a> Execution<'a> {
@@ -78,7 +89,7 @@ impl<'a> Execution<'a> {
             }
         };
         let conversation = Conversation::new(shared, session, call, call_id, control);
-        Self { conversation, execute, held, receipt }
+        Self { conversation, execute, held, receipt, told: "" }
     }
 
     async fn serve(&mut self, doubtful: bool) -> Result<Served, LinkError> {
@@ -140,9 +151,6 @@ impl<'a> Execution<'a> {
         let accepted = kapi::result::accepted(identity, self.executor());
         let decided = self.conversation.run(gathered, Some(accepted)).await?;
         let answer = self.answer(&decided).await;
-        if !self.held && self.conversation.would_speak(answer.before) {
-            return self.hold(decided.action.mode()).await.map_err(Interrupted::Failed);
-        }
         self.conversation.log(&decided, answer.kind);
         self.carry_out(&answer, decided.action.mode()).await
     }
@@ -177,8 +185,9 @@ impl<'a> Execution<'a> {
         let Some(result) = &answer.result else {
             return self.refuse().await;
         };
-        self.conversation.send_held(answer.before).await?;
-        self.tell(result, answer.kind, mode.as_str()).await.map_err(Interrupted::Failed)
+        let last_words = self.conversation.take_held(answer.before)?;
+        let told = self.tell_behind(last_words, result, answer.kind, mode.as_str()).await;
+        told.map_err(Interrupted::Failed)
     }
 
     /// The caller hears why and is hung up. No result: one would start a stacked flow, and KAZOO's
@@ -186,41 +195,53 @@ impl<'a> Execution<'a> {
     async fn refuse(&mut self) -> Result<Served, Interrupted> {
         let conversation = &mut self.conversation;
         conversation.hear_the_call().await?;
-        conversation.send_held(Before::Everything).await?;
+        let commands = conversation.take_held(Before::Everything)?;
+        let session = conversation.session;
+        let published = session.settle(self.receipt.take(), &commands, Kept::InMemory).await?;
+        if published.iter().any(|one| *one != Published::Routed) {
+            return Ok(Served::NoAnswerOwed("control_gone"));
+        }
         let ended = conversation.see_hung_up().await?;
         Ok(Served::NoAnswerOwed(if ended { "refused" } else { "refused_still_up" }))
     }
 
-    /// Publishes the result and waits for the broker to have it. Where the caller has heard
-    /// something, the acknowledgement goes with it: nobody may speak after it.
     async fn tell(
         &mut self,
         result: &ActionResult,
         kind: &'static str,
         mode: &'static str,
     ) -> Result<Served, LinkError> {
+        self.tell_behind(Vec::new(), result, kind, mode).await
+    }
+
+    /// Publishes last commands and the result behind them, and waits for the broker to have it all.
+    /// Where the caller hears something of it, or has before, the acknowledgement goes with it:
+    /// all of it happens or nothing, and nobody speaks after the result.
+    async fn tell_behind(
+        &mut self,
+        mut last_words: Vec<Message>,
+        result: &ActionResult,
+        kind: &'static str,
+        mode: &'static str,
+    ) -> Result<Served, LinkError> {
         let Conversation { shared, session, started, .. } = &self.conversation;
         let message = kapi::result::result(&session.identity, self.executor(), result);
-        let published = match self.receipt.take_if(|_| self.conversation.has_spoken()) {
-            Some(receipt) => {
-                let published = session.settle([receipt], [&message], Kept::InMemory).await;
-                published.map(|all| all.into_iter().next().unwrap_or(Published::Routed))
+        let published = if last_words.is_empty() && !self.conversation.has_spoken() {
+            let published = session.publish(&message, true).await;
+            if published.is_err() {
+                shared.unsent.keep(message.clone());
             }
-            None => session.publish(&message, true).await,
-        };
-        let published = match published {
-            Ok(published) => published,
-            Err(error) => {
-                if !self.held {
-                    shared.unsent.keep(message);
-                }
-                return Err(error);
-            }
+            published?
+        } else {
+            last_words.push(message.clone());
+            let settled = session.settle(self.receipt.take(), &last_words, Kept::InMemory).await?;
+            settled.into_iter().last().unwrap_or(Published::Routed)
         };
         let seconds = started.elapsed().as_secs_f64();
         match published {
             Published::Routed => {
                 shared.metrics.answered(mode, kind, seconds);
+                self.told = kind;
                 Ok(Served::Answered)
             }
             Published::Returned { reason } => {
@@ -240,6 +261,7 @@ impl<'a> Execution<'a> {
         let Conversation { shared, session, .. } = &self.conversation;
         if unsent::patiently(session, message).await? == Published::Routed {
             shared.metrics.answered("unknown", "late", 0.0);
+            self.told = "late";
             return Ok(Served::Answered);
         }
         let control_queue = self.conversation.control_queue();

@@ -80,15 +80,21 @@ async fn serve_and_settle(shared: &Shared, session: &Session, job: &Job, came: C
         Ok(published) => {
             let taken = published.iter().all(|one| *one == Published::Routed);
             let seconds = conversation.started.elapsed().as_secs_f64();
-            match ending {
-                Ending::Gone(cause) => shared.metrics.abandoned(cause),
+            let end = match ending {
+                Ending::Gone(cause) => {
+                    shared.metrics.abandoned(cause);
+                    cause
+                }
                 Ending::HandBack(_) | Ending::HangUp(_) if taken => {
                     shared.metrics.answered(mode, kind, seconds);
+                    kind
                 }
                 Ending::HandBack(_) | Ending::HangUp(_) => {
                     shared.metrics.abandoned("nobody_took_it");
+                    "nobody_took_it"
                 }
-            }
+            };
+            conversation.ended("route", end);
             if let Err(error) = see_off(&mut conversation, job, &ending, taken).await {
                 tracing::warn!(%error, "what became of the call was not seen to its end");
             }

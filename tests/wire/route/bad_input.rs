@@ -33,7 +33,7 @@ tests![
 /// How long nothing may come where nothing should.
 const QUIET: Until = Until::Silent(Duration::from_millis(400));
 
-async fn scene(world: &World) -> Result<Scene<'_>> {
+pub(crate) async fn scene(world: &World) -> Result<Scene<'_>> {
     let account = opted_in(&world.kazoo_4_3.account);
     world.load(&account).await?;
     Scene::with(world, account, Worker::start_for_routes(world).await?).await
@@ -58,7 +58,7 @@ fn ends_with_a_spoken_word(taken: &Taken) -> Result<()> {
     Ok(())
 }
 
-async fn a_normal_call_works(scene: &Scene<'_>) -> Result<()> {
+pub(crate) async fn a_normal_call_works(scene: &Scene<'_>) -> Result<()> {
     let mut call = call(scene).await?;
     let taken = call.serve(&[], Until::Answered).await?;
     ensure!(taken.resume.is_some(), "{:#?}", taken.words());

@@ -1,0 +1,71 @@
+//! `/calls` and `/calls/<call id>`: what became of the last calls, as JSON.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Shared;
+use crate::operations::records::Record;
+
+/// The most records in one answer.
+const MOST: usize = 1000;
+/// The most where nothing else is asked for.
+const USUAL: usize = 100;
+/// A call id is no longer; routing keys hold 255 bytes.
+const LONGEST_ID: usize = 255;
+
+/// What can be asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    limit: Option<usize>,
+}
+
+/// The latest records, the last one first: `{"calls": […]}`.
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    match asked {
+        Ok(Query(Asked { limit: None })) => records(&shared.records.latest(USUAL)),
+        Ok(Query(Asked { limit: Some(limit @ 1..=MOST) })) => {
+            records(&shared.records.latest(limit))
+        }
+        _ => refuse(
+            StatusCode::BAD_REQUEST,
+            &format!("only `limit` can be asked for, a whole number from 1 to {MOST}"),
+        ),
+    }
+}
+
+/// The records of one call in their order: `{"calls": […]}`.
+pub(super) async fn one(State(shared): State<Shared>, Path(call_id): Path<String>) -> Response {
+    if call_id.len() > LONGEST_ID {
+        return refuse(StatusCode::BAD_REQUEST, "a call id has at most 255 bytes");
+    }
+    let found = shared.records.of_call(&call_id);
+    if found.is_empty() {
+        let sentence = "no such call is remembered: it was another worker's, is too long ago, or \
+                        has not ended";
+        return refuse(StatusCode::NOT_FOUND, sentence);
+    }
+    records(&found)
+}
+
+fn records(records: &[Arc<Record>]) -> Response {
+    let records: Vec<&Record> = records.iter().map(|record| &**record).collect();
+    answer(StatusCode::OK, &json!({ "calls": records }))
+}
+
+fn refuse(status: StatusCode, sentence: &str) -> Response {
+    answer(status, &json!({ "error": sentence }))
+}
+
+fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+}
