@@ -150,7 +150,7 @@ async fn a_service_manager_is_told_what_happens(world: &World) -> Result<()> {
         &world.servers.amqp,
         &world.servers.couchdb,
         DETAILED,
-        &["--config", "/dev/null"],
+        &[],
         &[("NOTIFY_SOCKET", path.to_str().context("a path")?), ("WATCHDOG_USEC", "200000")],
     )?;
     hears("READY=1").with_context(|| worker.last_lines())?;

@@ -83,7 +83,7 @@ async fn a_finished_call_is_explained(world: &World) -> Result<()> {
 
 async fn a_call_that_was_given_up_is_explained(world: &World) -> Result<()> {
     let scene = Scene::set(world, world.account.all_remote()).await?;
-    let cues = [Cue::at_once(2, events::hung_up())];
+    let cues = [Cue::done(1), Cue::at_once(2, events::hung_up())];
     let silence = Until::Silent(Duration::from_millis(100));
     let (line, _) = scene.serve("2010", &cues, silence).await?;
     let record = only(&scene.worker).await?;
