@@ -5,12 +5,14 @@
 //!
 //! Source: `kapps_call.erl` (`from_json`, `request_realm`, `to_realm`, `set_request`, `set_to`).
 
+mod packed;
 mod privacy;
 mod route;
 mod variables;
 
 use serde_json::Value;
 
+pub use packed::Packed;
 pub use route::NoCall;
 
 use crate::json::{self, Object};

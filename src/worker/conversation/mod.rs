@@ -16,7 +16,7 @@ use super::context::{self, Gathered, Route};
 use super::session::Session;
 use super::{Shared, channel};
 use crate::amqp::{LinkError, Published};
-use crate::call::Call;
+use crate::call::{Call, Packed};
 use crate::directory::{AccountId, Directory};
 use crate::dynamic_cid::{
     Action, Command, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question,
@@ -151,25 +151,35 @@ impl<'a> Conversation<'a> {
                     Event::Routed(routed)
                 }
                 Next::Wait { wake_at } => {
-                    self.hear_the_call().await?;
-                    if let Some(notice) = notice.take() {
-                        self.session.publish(&notice, false).await?;
-                    }
-                    self.send_held(Before::Everything).await?;
-                    let event = self.next_event(wake_at).await?;
+                    Box::pin(self.before_waiting(notice.take())).await?;
+                    // The caller may take minutes, and so may thousands of others.
+                    let packed = Packed::new(&mut self.call);
+                    let event = self.next_event(wake_at).await;
+                    packed.restore(&mut self.call);
                     self.directory = self.shared.reading();
-                    event
+                    event?
                 }
             };
             step = action.on(self.now(), &event);
         }
     }
 
+    /// What has to be in place before the call is waited for.
+    async fn before_waiting(&mut self, notice: Option<Message>) -> Result<(), Interrupted> {
+        self.hear_the_call().await?;
+        if let Some(notice) = notice {
+            self.session.publish(&notice, false).await?;
+        }
+        self.send_held(Before::Everything).await
+    }
+
     async fn route(&self, destination: &str, restrictions: bool, context: &Context) -> Route {
         let authorizing = self.call.authorizing_id();
         let (directory, account) = (&self.directory, self.account.as_ref());
         let authorizing = authorizing.as_deref();
-        context::route(directory, account, authorizing, destination, restrictions, context).await
+        let route =
+            context::route(directory, account, authorizing, destination, restrictions, context);
+        Box::pin(route).await
     }
 
     // --- events -----------------------------------------------------------------------------
@@ -218,7 +228,7 @@ impl<'a> Conversation<'a> {
                 }
                 Heard::Nothing => {}
                 Heard::Lost(loss) => return Err(Interrupted::Lost(loss)),
-                Heard::Moved { from, to } => self.follow(from, to).await?,
+                Heard::Moved { from, to } => Box::pin(self.follow(from, to)).await?,
             }
         }
     }

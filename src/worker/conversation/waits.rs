@@ -52,7 +52,7 @@ impl Conversation<'_> {
             if now >= overdue {
                 return Err(Interrupted::Overdue);
             }
-            if self.channel_state().await? == channel::State::Gone {
+            if Box::pin(self.channel_state()).await? == channel::State::Gone {
                 tracing::warn!("the call has ended without a word");
                 return Err(Interrupted::Lost(Loss::Destroyed));
             }

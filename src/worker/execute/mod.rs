@@ -73,7 +73,8 @@ pub(super) async fn run(shared: Arc<Shared>, session: Arc<Session>, came: Came) 
     let serving = AssertUnwindSafe(async {
         // Nothing could be said while the broker is short of memory; calls wait for that to end.
         session.link.unblocked().await;
-        match shared.gate.enter(account.as_deref().unwrap_or_default()).await {
+        let entering = shared.gate.enter(account.as_deref().unwrap_or_default());
+        match Box::pin(entering).await {
             Ok(_pass) => {
                 let task = serve::Task { execute, held, receipt: &mut receipt };
                 serve::serve(&shared, &session, task, doubtful).await
@@ -81,7 +82,7 @@ pub(super) async fn run(shared: Arc<Shared>, session: Arc<Session>, came: Came) 
             Err(limit) => {
                 let account = account.as_deref().unwrap_or("none");
                 shared.limits.reached(limit, &format!("account {account}"));
-                release(&shared, &session, &flow, "continue_limited").await?;
+                Box::pin(release(&shared, &session, &flow, "continue_limited")).await?;
                 Ok(Served::Answered)
             }
         }
@@ -108,7 +109,7 @@ pub(super) async fn run(shared: Arc<Shared>, session: Arc<Session>, came: Came) 
         Err(_) => {
             tracing::error!("serving the call panicked; its flow goes on unchanged");
             shared.metrics.abandoned("panicked");
-            release(&shared, &session, &flow, "continue_panicked").await.ok();
+            Box::pin(release(&shared, &session, &flow, "continue_panicked")).await.ok();
             acknowledge(&session, receipt);
         }
     }

@@ -51,7 +51,8 @@ pub(super) async fn serve(
     task: Task<'_>,
     doubtful: bool,
 ) -> Result<Served, LinkError> {
-    let mut execution = Execution::new(shared, session, task);
+    // On the heap: moved through several futures, it would have a place in each.
+    let mut execution = Box::new(Execution::new(shared, session, task));
     let served = execution.serve(doubtful).await;
     match &served {
         Ok(Served::Answered) => execution.conversation.ended(SEAM, execution.told),
@@ -94,38 +95,39 @@ impl<'a> Execution<'a> {
 
     async fn serve(&mut self, doubtful: bool) -> Result<Served, LinkError> {
         if doubtful {
-            match self.conversation.channel_state().await? {
+            match Box::pin(self.conversation.channel_state()).await? {
                 channel::State::Active => {}
                 channel::State::Gone => return Ok(Served::NoAnswerOwed("channel_gone")),
                 // Silence is not proof; going on with the flow harms nobody.
                 channel::State::Unknown => {
                     tracing::warn!("no answer to the question whether the channel is still there");
-                    return self
-                        .tell(&ActionResult::Continue, "continue_doubtful", "unknown")
-                        .await;
+                    let told = self.tell(&ActionResult::Continue, "continue_doubtful", "unknown");
+                    return Box::pin(told).await;
                 }
             }
             self.conversation.begin_anew();
         }
         let conversation = &self.conversation;
         let shared = conversation.shared;
-        let gathered = context::gather(
+        // On the heap, here and below, what is over before the caller is waited for: a task is as
+        // large as the largest of its steps, for as long as it lives.
+        let gathered = Box::pin(context::gather(
             &conversation.directory,
             conversation.account.as_ref(),
             &conversation.call,
             self.execute.data.clone(),
             Seam::Execute,
-        )
+        ))
         .await;
         shared.reports.departures(&gathered.bad_departures);
         shared.reports.settings(&gathered.context.config);
         let mode = gathered.job.mode();
         if mode == Mode::Manual && !self.held {
-            return self.hold(mode).await;
+            return Box::pin(self.hold(mode)).await;
         }
         match self.act(gathered).await {
             Ok(served) => Ok(served),
-            Err(interrupted) => self.interrupted(interrupted, mode.as_str()).await,
+            Err(interrupted) => Box::pin(self.interrupted(interrupted, mode.as_str())).await,
         }
     }
 
@@ -150,9 +152,9 @@ impl<'a> Execution<'a> {
         // KAZOO is told that the answer will take its time, where it does.
         let accepted = kapi::result::accepted(identity, self.executor());
         let decided = self.conversation.run(gathered, Some(accepted)).await?;
-        let answer = self.answer(&decided).await;
+        let answer = Box::pin(self.answer(&decided)).await;
         self.conversation.log(&decided, answer.kind);
-        self.carry_out(&answer, decided.action.mode()).await
+        Box::pin(self.carry_out(&answer, decided.action.mode())).await
     }
 
     /// Chooses the answer, and tells operators where the node could not be located.

@@ -98,7 +98,8 @@ async fn begin(
     };
     let shared = conversation.shared;
     let directory = &conversation.directory;
-    let entered = context::bootstrap(directory, &account, conversation.call.clone()).await;
+    let entered =
+        Box::pin(context::bootstrap(directory, &account, conversation.call.clone())).await;
     match entered {
         Bootstrapped::Restricted(restriction) => {
             shared.reports.remarks(&restriction.remarks);
@@ -133,9 +134,14 @@ async fn act(conversation: &mut Conversation<'_>, job: &Job) -> Result<Served, I
     let shared = conversation.shared;
     let data = job.offer.data.clone();
     let account = conversation.account.as_ref();
-    let mut gathered: Gathered =
-        context::gather(&conversation.directory, account, &conversation.call, data, Seam::Route)
-            .await;
+    let mut gathered: Gathered = Box::pin(context::gather(
+        &conversation.directory,
+        account,
+        &conversation.call,
+        data,
+        Seam::Route,
+    ))
+    .await;
     shared.reports.departures(&gathered.bad_departures);
     shared.reports.settings(&gathered.context.config);
     if job.offer.way == Way::Shared {
@@ -144,7 +150,7 @@ async fn act(conversation: &mut Conversation<'_>, job: &Job) -> Result<Served, I
     }
     let decided = conversation.run(gathered, None).await?;
     let mode = decided.action.mode().as_str();
-    let (ending, kind) = end(conversation, job, &decided).await?;
+    let (ending, kind) = Box::pin(end(conversation, job, &decided)).await?;
     conversation.log(&decided, kind);
     Ok(Served { ending, kind, mode })
 }
