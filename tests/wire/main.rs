@@ -24,6 +24,7 @@ mod transcript;
 mod worker;
 
 mod bad_input;
+mod bench;
 mod faults;
 mod figures;
 mod layouts;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         ("route_command", route::command::TESTS),
         ("route_bad_input", route::bad_input::TESTS),
         ("route_crashes", route::crashes::TESTS),
+        ("bench", bench::TESTS),
         ("oracle", oracle::TESTS),
         ("figures", figures::TESTS),
         ("route_figures", route::figures::TESTS),
