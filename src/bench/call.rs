@@ -12,7 +12,7 @@ use tokio::time::timeout_at;
 use super::account::Dialled;
 use super::line::{Arrived, Line, What};
 use super::template::Template;
-use crate::amqp::{LinkError, Published};
+use crate::amqp::{LinkError, Pipeline, Published};
 use crate::json::{self, Object};
 use crate::kapi::ActionResult;
 use crate::peer::{CallIds, ChannelState, Events, Pace, Scenario, Seam, Switch};
@@ -190,12 +190,14 @@ impl Playing<'_> {
             match what {
                 What::Result(term) if seam == Seam::Execute => {
                     let wrong = self.call.wrong_result(self.answerer, &term);
+                    confirmed(handed).await;
                     return Ok(self.over(at, wrong));
                 }
                 What::Resume(resume) if seam == Seam::Route => {
                     let events = Events { scenario: &self.call.scenario, ids: &self.ids };
                     self.line.tell(&events.flushed(self.state())).await?;
                     let wrong = self.call.wrong_resume(&resume);
+                    confirmed(handed).await;
                     return Ok(self.over(at, wrong));
                 }
                 What::Command(command) => match &self.hold {
@@ -258,7 +260,7 @@ impl Playing<'_> {
     }
 
     /// Why there was no answer, as far as the broker can tell.
-    async fn why(&self, handed: crate::amqp::Pipeline) -> String {
+    async fn why(&self, handed: Pipeline) -> String {
         match tokio::time::timeout(REASON, handed.confirmed()).await {
             Ok(Ok(published)) => {
                 let returned = published.into_iter().find_map(|published| match published {
@@ -274,6 +276,13 @@ impl Playing<'_> {
             Err(_) => "the broker did not confirm it".to_owned(),
         }
     }
+}
+
+/// Takes the broker's confirmation, which has come by now: one that nobody takes is kept, and a
+/// session keeps no more than 65 536.
+async fn confirmed(handed: Pipeline) {
+    // The call was answered, so that the broker must have had it.
+    let _ = handed.confirmed().await;
 }
 
 /// Returns when callers may type.
