@@ -244,11 +244,16 @@ async fn refuse(args: &BenchArgs, settings: &Settings, broker: &Broker) -> Resul
             Seam::Execute => EXECUTE_QUEUE,
             Seam::Route => ROUTE_QUEUE,
         };
-        let there = match peer.workers(queue).await.map_err(failed)? {
-            Workers::NoQueue => 0,
-            Workers::Queue { workers, .. } => workers,
+        let (there, old) = match peer.workers(queue).await.map_err(failed)? {
+            Workers::NoQueue => (0, 0),
+            Workers::Queue { workers, waiting } => (workers, waiting),
         };
         match (args.worker, there) {
+            // Each would be asked after, which takes the worker's time from the calls measured.
+            (None, 0) if old > 0 => Err(failed(format!(
+                "{old} old calls wait in queue `{queue}`, and the worker would serve them first. \
+                 Purge the queue where nobody waits for them any more"
+            ))),
             (None, 1..) => Err(failed(format!(
                 "workers are running already: {there} take calls from queue `{queue}` and would \
                  take some of those measured. Stop them, use another broker, or measure them with \
