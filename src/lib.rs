@@ -5,6 +5,7 @@
 //! ([`directory`]) to it and carries its outcome back.
 
 pub mod amqp;
+pub mod bench;
 pub mod call;
 pub mod callflow;
 pub mod cli;

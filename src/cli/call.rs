@@ -154,7 +154,11 @@ async fn place(
     printer: &mut Printer,
 ) -> Result<ExitCode, CliError> {
     if !args.on_live_cluster {
-        alone(peer, &settings.node.value, printer).await?;
+        let tell = |text| {
+            // Where nobody reads, nobody needs to be told.
+            let _ = printer.text(|| text);
+        };
+        alone(peer, &settings.node.value, tell).await?;
     }
     working(peer, args.seam).await?;
     let checker = Checker::default();
@@ -195,17 +199,18 @@ async fn place(
 }
 
 /// Refuses where other nodes would hear the call.
-async fn alone(peer: &Peer, own_node: &str, printer: &mut Printer) -> Result<(), CliError> {
+pub(super) async fn alone(
+    peer: &Peer,
+    own_node: &str,
+    tell: impl FnOnce(String),
+) -> Result<(), CliError> {
     let seconds = LISTENING.as_secs();
     let company = peer
         .company(own_node, LISTENING, || {
-            // Where nobody reads, nobody needs to be told.
-            let _ = printer.text(|| {
-                format!(
-                    "\nKAZOO has been on this broker. Listening {seconds} s for nodes that would \
-                     hear this call (call records, webhooks) …\n"
-                )
-            });
+            tell(format!(
+                "\nKAZOO has been on this broker. Listening {seconds} s for nodes that would \
+                 hear a synthetic call (call records, webhooks) …\n"
+            ));
         })
         .await
         .map_err(failed)?;

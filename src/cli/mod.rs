@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+pub mod bench;
 pub mod call;
 pub mod explain;
 pub mod run;
@@ -22,7 +23,8 @@ from the callflow, from digits the caller presses, or from lists.
 KAZOO hands it a call where a callflow's dynamic_cid node has \"remote_execution\": true. The worker \
 reads the same documents as KAZOO and finds RabbitMQ and CouchDB through KAZOO's own config.ini, so \
 that on a KAZOO server `run` needs no settings at all. `simulate` shows what would happen to a call \
-and needs no running worker; `call` places a test call through one.
+and needs no running worker; `call` places a test call through one and \
+`bench` measures many.
 
 Every setting can be a flag, an environment variable or a key in the [dynamic_cid] section of \
 config.ini; the first of these that has it wins.";
@@ -93,6 +95,18 @@ pub enum Command {
     /// the entry, the caller ID, and how the call ended. The worker remembers its last --records
     /// calls; its log has the others.
     Explain(explain::ExplainArgs),
+    /// Place many test calls at once and measure the worker beside an echo
+    ///
+    /// Loads an account of its own into CouchDB, starts a worker of its own, and hands over
+    /// thousands of synthetic calls; the same calls go to an echo on the same broker, which answers
+    /// at once. Prints throughput, latencies, time on the CPU and memory, beside the echo's. The
+    /// account is removed at the end. Exits with 1 where a call was lost or got a wrong caller ID.
+    /// It is refused where other nodes of a cluster would hear the calls, unless --on-live-cluster
+    /// is given. Where nothing names the servers, those of `deploy/services` are used.
+    Bench(bench::BenchArgs),
+    /// Answer `continue` to every call, for `bench`
+    #[command(name = "bench-echo", hide = true)]
+    BenchEcho(bench::EchoArgs),
 }
 
 /// How a result is printed.
@@ -137,7 +151,11 @@ impl Command {
     pub fn log_output(&self) -> LogOutput {
         match self {
             Self::Run(_) => LogOutput::StandardOutput,
-            Self::Simulate(_) | Self::Call(_) | Self::Explain(_) => LogOutput::StandardError,
+            Self::Simulate(_)
+            | Self::Call(_)
+            | Self::Explain(_)
+            | Self::Bench(_)
+            | Self::BenchEcho(_) => LogOutput::StandardError,
         }
     }
 
@@ -151,6 +169,8 @@ impl Command {
             Self::Simulate(args) => simulate::run(args, settings).await,
             Self::Call(args) => call::run(args, settings).await,
             Self::Explain(args) => explain::run(args, settings).await,
+            Self::Bench(args) => bench::run(args, settings).await,
+            Self::BenchEcho(args) => bench::echo(args, settings).await,
         }
     }
 }

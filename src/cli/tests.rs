@@ -53,6 +53,20 @@ fn the_arguments_of_a_simulation_are_read() {
 }
 
 #[test]
+fn the_arguments_of_a_measurement_are_read() {
+    let line = ["bench", "--mix", "lists:100*3,static", "--mix", "manual", "--rate", "200"];
+    let Command::Bench(args) = parse(&line).unwrap().command else { panic!("not a bench") };
+    let mixes: Vec<String> = args.mixes.iter().map(ToString::to_string).collect();
+    assert_eq!(mixes, ["lists:100*3,static", "manual"]);
+    assert_eq!((args.rate, args.workers, args.worker), (Some(200), 1, None));
+    assert_eq!((args.seam, args.pacing, args.format), (Seam::Execute, None, OutputFormat::Text));
+    let Command::Bench(args) = parse(&["bench", "--worker", "running"]).unwrap().command else {
+        panic!("not a bench")
+    };
+    assert!(args.mixes.is_empty() && args.worker.is_some());
+}
+
+#[test]
 fn bad_arguments_are_refused() {
     for line in [
         &[][..],
@@ -66,6 +80,12 @@ fn bad_arguments_are_refused() {
         &["call", "--account", ACCOUNT, "--dial", "1", "--timeout", "0"],
         &["call", "--account", ACCOUNT, "--dial", "1", "--seam", "both"],
         &["simulate", "--account", ACCOUNT, "--dial", "1", "--format", "xml"],
+        &["bench", "--mix", "walk"],
+        &["bench", "--mix", "lists:0"],
+        &["bench", "--calls", "0"],
+        &["bench", "--concurrency", "0"],
+        &["bench", "--loop", "half"],
+        &["bench", "--workers", "2", "--worker", "running"],
         &["run", "--prefetch", "1", "--prefetch", "2"],
     ] {
         assert!(parse(line).is_err_and(|error| error.use_stderr()), "{line:?}");
@@ -94,6 +114,7 @@ fn only_the_service_logs_to_standard_output() {
     for (line, output) in [
         (&["run"][..], LogOutput::StandardOutput),
         (&["call", "--account", ACCOUNT, "--dial", "1"], LogOutput::StandardError),
+        (&["bench"], LogOutput::StandardError),
         (&["simulate", "--account", ACCOUNT, "--dial", "1"], LogOutput::StandardError),
     ] {
         assert_eq!(parse(line).unwrap().command.log_output(), output);

@@ -38,4 +38,5 @@ pub use meaning::Meaning;
 pub use received::{Kind, Received};
 pub use scenario::{Account, Caller, CallerId, Callflow, Endpoint, MODULE, Node, Scenario};
 pub use switch::{Pace, Report, Switch};
+pub(crate) use wire::unix_micros;
 pub use words::{Narrator, Told};

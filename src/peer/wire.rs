@@ -186,7 +186,7 @@ pub(super) fn properties(message: &Message) -> BasicProperties {
 }
 
 /// Microseconds since 1970.
-pub(super) fn unix_micros() -> u64 {
+pub(crate) fn unix_micros() -> u64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX)
 }

@@ -28,6 +28,7 @@ mod worker;
 mod zones;
 
 mod bad_input;
+mod bench;
 mod fault;
 mod faults;
 mod figures;
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
         ("couchdb_role", security::couchdb_role::TESTS),
         ("secrets", security::secrets::TESTS),
         ("hostile", security::hostile::TESTS),
+        ("bench", bench::TESTS),
         ("oracle", oracle::TESTS),
         ("obligations", obligations::TESTS),
         ("figures", figures::TESTS),
