@@ -151,10 +151,12 @@ impl<'a> Conversation<'a> {
                     Event::Routed(routed)
                 }
                 Next::Wait { wake_at } => {
-                    Box::pin(self.before_waiting(notice.take())).await?;
                     // The caller may take minutes, and so may thousands of others.
                     let packed = Packed::new(&mut self.call);
-                    let event = self.next_event(wake_at).await;
+                    let event = match Box::pin(self.before_waiting(notice.take())).await {
+                        Ok(()) => self.next_event(wake_at).await,
+                        Err(interrupted) => Err(interrupted),
+                    };
                     packed.restore(&mut self.call);
                     self.directory = self.shared.reading();
                     event?

@@ -73,8 +73,13 @@ pub(super) async fn run(shared: Arc<Shared>, session: Arc<Session>, came: Came) 
     let serving = AssertUnwindSafe(async {
         // Nothing could be said while the broker is short of memory; calls wait for that to end.
         session.link.unblocked().await;
-        let entering = shared.gate.enter(account.as_deref().unwrap_or_default());
-        match Box::pin(entering).await {
+        let entered = if held {
+            // It was let in before it was put on disk.
+            Ok(shared.gate.let_in())
+        } else {
+            Box::pin(shared.gate.enter(account.as_deref().unwrap_or_default())).await
+        };
+        match entered {
             Ok(_pass) => {
                 let task = serve::Task { execute, held, receipt: &mut receipt };
                 serve::serve(&shared, &session, task, doubtful).await
