@@ -104,6 +104,12 @@ impl Pattern {
         })
     }
 
+    /// Whether matching the subject takes more than the limits allow.
+    pub fn gives_up_on(&self, subject: &str) -> bool {
+        let outcome = self.regex.is_match(subject.as_bytes());
+        outcome.is_err_and(|error| GIVEN_UP_CODES.contains(&error.code()))
+    }
+
     /// The first match with its groups.
     pub fn captures(&self, subject: &str) -> Option<Match> {
         let mut locations = self.regex.capture_locations();
@@ -201,6 +207,7 @@ mod tests {
         assert_eq!(TOLD.load(Ordering::Relaxed), 1);
         assert_eq!(hostile.captures(&subject), None);
         assert_eq!(TOLD.load(Ordering::Relaxed), 2);
+        assert!(hostile.gives_up_on(&subject) && !hostile.gives_up_on("b"));
         assert!(!hostile.is_match("b"));
         assert_eq!(TOLD.load(Ordering::Relaxed), 2);
     }

@@ -56,6 +56,18 @@ impl Database {
         Self("system_config".to_owned())
     }
 
+    /// `system_media`: the prompts that come with KAZOO.
+    pub fn system_media() -> Self {
+        Self("system_media".to_owned())
+    }
+
+    /// The account whose database this is; `None` for every other database, an account's monthly
+    /// ones included.
+    pub fn account_id(&self) -> Option<AccountId> {
+        let id: String = self.0.strip_prefix("account/")?.split('/').collect();
+        AccountId::new(&id).filter(|id| Self::account(id) == *self)
+    }
+
     /// `system_schemas`: one document per JSON schema.
     pub fn system_schemas() -> Self {
         Self("system_schemas".to_owned())
@@ -120,6 +132,21 @@ mod tests {
         let database = Database::account(&id);
         assert_eq!(database.name(), "account/12/34/567890abcdef1234567890abcdef");
         assert_eq!(database.encoded(), "account%2F12%2F34%2F567890abcdef1234567890abcdef");
+    }
+
+    #[test]
+    fn only_an_accounts_own_database_names_its_account() {
+        let own = "account/12/34/567890abcdef1234567890abcdef";
+        for (name, id) in [
+            (own.to_owned(), Some("1234567890abcdef1234567890abcdef")),
+            (format!("{own}-202401"), None),
+            ("account/1234/567890abcdef1234567890abcdef".to_owned(), None),
+            ("accounts".to_owned(), None),
+            ("system_config".to_owned(), None),
+        ] {
+            let found = Database(name.clone()).account_id();
+            assert_eq!(found.as_ref().map(AccountId::as_str), id, "{name}");
+        }
     }
 
     #[test]

@@ -34,4 +34,4 @@ pub use error::{ReadError, ReadErrorClass, Subject};
 pub use folder::{Folder, FolderError};
 pub use ids::{AccountId, Database};
 pub use options::{DirectoryOptions, Observer};
-pub use source::{Row, Source, ViewQuery};
+pub use source::{Catalogue, Page, Row, Source, ViewQuery};

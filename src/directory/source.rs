@@ -57,3 +57,27 @@ pub trait Source: Send + Sync + 'static {
     /// Whether reads can be expected to work.
     async fn answers(&self) -> Result<(), ReadError>;
 }
+
+/// A source whose databases and documents can be listed, for whoever looks at everything.
+///
+/// Serving calls never needs this: there, everything is found by its id or by a view.
+#[async_trait]
+pub trait Catalogue: Source {
+    /// The names of all databases.
+    async fn databases(&self) -> Result<Vec<Database>, ReadError>;
+
+    /// The next documents of a database in the order of their ids, design documents included. The
+    /// key of each row is the document's id.
+    async fn page(&self, database: &Database, page: Page<'_>) -> Result<Vec<Row>, ReadError>;
+}
+
+/// Which documents to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page<'a> {
+    /// Only those behind this id.
+    pub after: Option<&'a str>,
+    /// At most so many.
+    pub limit: usize,
+    /// Whether each row carries its document.
+    pub include_docs: bool,
+}

@@ -64,6 +64,12 @@ pub(super) fn any_object(body: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// The names of the databases.
+pub(super) fn names(body: &[u8]) -> Result<Vec<String>, Failure> {
+    serde_json::from_slice(body)
+        .map_err(|error| malformed(format!("not the names of databases: {error}")))
+}
+
 /// A document's 404: there is none (`Ok(None)`), or the database is missing.
 pub(super) fn missing_document(reply: &Reply) -> Result<Option<Value>, Failure> {
     let complaint = not_found(reply)?;

@@ -22,7 +22,9 @@ use self::{
     answer::ViewAnswer,
     transport::{Failure, Reply, Transport},
 };
-use super::{Database, ReadError, ReadErrorClass, Row, Source, Subject, ViewQuery, heavy};
+use super::{
+    Catalogue, Database, Page, ReadError, ReadErrorClass, Row, Source, Subject, ViewQuery, heavy,
+};
 
 /// What stays as it is in a path segment. Everything else, slashes included, is escaped once.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -182,6 +184,40 @@ impl Source for CouchDb {
             Err(failure) => Err(failure),
         };
         outcome.map_err(|failure| ReadError::of_server(failure.class, failure.reason))
+    }
+}
+
+#[async_trait]
+impl Catalogue for CouchDb {
+    async fn databases(&self) -> Result<Vec<Database>, ReadError> {
+        let outcome = match self.transport.get("/_all_dbs", &HashMap::new()).await {
+            Ok(reply) => parse(reply, answer::names).await,
+            Err(failure) => Err(failure),
+        };
+        let names =
+            outcome.map_err(|failure| ReadError::of_server(failure.class, failure.reason))?;
+        // CouchDB's own databases begin with an underscore and are none of KAZOO's.
+        Ok(names.iter().filter_map(|name| Database::from_encoded(name)).collect())
+    }
+
+    async fn page(&self, database: &Database, page: Page<'_>) -> Result<Vec<Row>, ReadError> {
+        let path = format!("/{}/_all_docs", database.encoded());
+        let mut options = HashMap::from([("limit".to_owned(), page.limit.to_string())]);
+        if let Some(after) = page.after {
+            // The least text that sorts behind the id; `skip` would count a deleted id wrongly.
+            let next = Value::from(format!("{after}\0"));
+            options.insert("startkey".to_owned(), next.to_string());
+        }
+        if page.include_docs {
+            options.insert("include_docs".to_owned(), "true".to_owned());
+        }
+        let outcome = match self.transport.get(&path, &options).await {
+            Ok(reply) if reply.status == StatusCode::NOT_FOUND => Err(answer::missing_view(&reply)),
+            Ok(reply) => parse(reply, ViewAnswer::read).await,
+            Err(failure) => Err(failure),
+        };
+        let subject = Subject::View("_all_docs".to_owned());
+        outcome.map_err(|failure| failure.into_error(database, subject))
     }
 }
 

@@ -69,41 +69,53 @@ pub enum FolderError {
     },
 }
 
-pub(super) fn open(path: &Path) -> Result<Folder, FolderError> {
+/// The documents that can be used, with what keeps the others from it.
+pub(super) fn open(path: &Path) -> Result<(Folder, Vec<FolderError>), FolderError> {
     let mut folder = Folder::default();
+    let mut damage = Vec::new();
     for entry in entries(path)? {
         if !entry.is_dir() {
             continue;
         }
         let name = entry.file_name().and_then(|name| name.to_str());
         let Some(database) = name.and_then(Database::from_encoded) else {
-            return Err(FolderError::Name { path: entry });
+            damage.push(FolderError::Name { path: entry });
+            continue;
         };
         folder.databases.entry(database.clone()).or_default();
-        for file in entries(&entry)? {
+        let files = entries(&entry).unwrap_or_else(|error| {
+            damage.push(error);
+            Vec::new()
+        });
+        for file in files {
             if file.extension().is_some_and(|extension| extension == "json") {
-                read(&mut folder, &database, &file)?;
+                read(&mut folder, &database, &file, &mut damage);
             }
         }
     }
-    if folder.databases.is_empty() {
+    if folder.databases.is_empty() && damage.is_empty() {
         return Err(FolderError::Empty { path: path.to_owned() });
     }
-    Ok(folder)
+    Ok((folder, damage))
 }
 
-fn read(folder: &mut Folder, database: &Database, file: &Path) -> Result<(), FolderError> {
-    let text = fs::read(file).map_err(|error| FolderError::Io { path: file.to_owned(), error })?;
-    let value = serde_json::from_slice(&text)
-        .map_err(|error| FolderError::Json { path: file.to_owned(), error })?;
+fn read(folder: &mut Folder, database: &Database, file: &Path, damage: &mut Vec<FolderError>) {
+    let value = fs::read(file)
+        .map_err(|error| FolderError::Io { path: file.to_owned(), error })
+        .and_then(|text| {
+            serde_json::from_slice(&text)
+                .map_err(|error| FolderError::Json { path: file.to_owned(), error })
+        });
     let file = file.display();
     match value {
-        Value::Array(documents) => {
-            documents.into_iter().enumerate().try_for_each(|(position, document)| {
-                folder.add(database, document, &format!("{file}, document {}", position + 1))
-            })
+        Ok(Value::Array(documents)) => {
+            for (position, document) in documents.into_iter().enumerate() {
+                let place = format!("{file}, document {}", position + 1);
+                damage.extend(folder.add(database, document, &place).err());
+            }
         }
-        document => folder.add(database, document, &file.to_string()),
+        Ok(document) => damage.extend(folder.add(database, document, &file.to_string()).err()),
+        Err(error) => damage.push(error),
     }
 }
 
@@ -147,7 +159,8 @@ mod tests {
             ("account%2F12%2F34%2F56/none.json", "[]"),
             ("account%2F12%2F34%2F56/notes.txt", "not read"),
         ]);
-        let folder = open(folder.path()).unwrap();
+        let (folder, damage) = open(folder.path()).unwrap();
+        assert!(damage.is_empty(), "{damage:?}");
         let found: Vec<_> = folder
             .databases
             .iter()
@@ -178,10 +191,23 @@ mod tests {
             ),
         ] {
             let folder = write(files);
-            let error = open(folder.path()).unwrap_err().to_string();
+            let error = Folder::open(folder.path()).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }
-        let error = open(Path::new("/nonexistent/folder")).unwrap_err().to_string();
+        let error = Folder::open(Path::new("/nonexistent/folder")).unwrap_err().to_string();
         assert!(error.contains("cannot read /nonexistent/folder"), "{error}");
+    }
+
+    #[test]
+    fn what_can_be_read_is_read_beside_the_damage() {
+        let folder = write(&[
+            ("db/a.json", r#"[{"_id":"a"},{},{"_id":"b"}]"#),
+            ("db/b.json", "{"),
+            ("a b/x.json", "{}"),
+        ]);
+        let (folder, damage) = Folder::open_damaged(folder.path()).unwrap();
+        let kept: Vec<_> = folder.databases.values().flat_map(|them| them.keys()).collect();
+        assert_eq!(kept, ["a", "b"]);
+        assert_eq!(damage.len(), 3, "{damage:?}");
     }
 }

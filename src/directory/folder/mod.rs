@@ -17,7 +17,9 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 pub use self::load::FolderError;
-use super::{Database, ReadError, ReadErrorClass, Row, Source, Subject, ViewQuery};
+use super::{
+    Catalogue, Database, Page, ReadError, ReadErrorClass, Row, Source, Subject, ViewQuery,
+};
 
 /// Documents in memory, read once.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +33,13 @@ type Documents = BTreeMap<String, Value>;
 impl Folder {
     /// Reads a folder. Hidden entries and files that are not `*.json` are passed over.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
+        let (folder, damage) = load::open(path)?;
+        damage.into_iter().next().map_or(Ok(folder), Err)
+    }
+
+    /// [`open`](Self::open), but files and documents that cannot be used are told and left out.
+    /// Fails only where there is no database at all.
+    pub fn open_damaged(path: &Path) -> Result<(Self, Vec<FolderError>), FolderError> {
         load::open(path)
     }
 
@@ -48,11 +57,6 @@ impl Folder {
             }
         }
         Ok(folder)
-    }
-
-    /// The databases, for reports.
-    pub fn databases(&self) -> impl Iterator<Item = &Database> {
-        self.databases.keys()
     }
 
     fn add(
@@ -130,6 +134,26 @@ impl Source for Folder {
     }
 }
 
+#[async_trait]
+impl Catalogue for Folder {
+    async fn databases(&self) -> Result<Vec<Database>, ReadError> {
+        Ok(self.databases.keys().cloned().collect())
+    }
+
+    async fn page(&self, database: &Database, page: Page<'_>) -> Result<Vec<Row>, ReadError> {
+        let documents = self.documents(database, Subject::View("_all_docs".to_owned()))?;
+        let behind = |id: &String| page.after.is_none_or(|after| id.as_str() > after);
+        let rows = documents.iter().filter(|(id, _)| behind(id)).take(page.limit);
+        let row = |(id, document): (&String, &Value)| Row {
+            id: id.clone(),
+            key: Value::from(id.as_str()),
+            value: Value::Null,
+            doc: page.include_docs.then(|| document.clone()),
+        };
+        Ok(rows.map(row).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +196,21 @@ mod tests {
         let rows = folder.view(&database, &first).await.unwrap();
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0].doc.as_ref().unwrap()["_id"], "B");
+    }
+
+    #[tokio::test]
+    async fn documents_are_listed_page_by_page() {
+        let (folder, database) = folder(json!([{"_id": "b"}, {"_id": "a"}, {"_id": "c"}]));
+        let page = |after, limit| Page { after, limit, include_docs: true };
+        let ids = async |page| -> Vec<String> {
+            folder.page(&database, page).await.unwrap().into_iter().map(|row| row.id).collect()
+        };
+        assert_eq!(ids(page(None, 2)).await, ["a", "b"]);
+        assert_eq!(ids(page(Some("b"), 2)).await, ["c"]);
+        assert_eq!(ids(page(Some("c"), 2)).await, [""; 0]);
+        assert_eq!(folder.databases().await.unwrap(), [database.clone()]);
+        let rows = folder.page(&database, page(None, 1)).await.unwrap();
+        assert_eq!(rows[0].doc, Some(json!({"_id": "a"})));
     }
 
     #[tokio::test]
