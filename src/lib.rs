@@ -8,6 +8,7 @@ pub mod amqp;
 pub mod bench;
 pub mod call;
 pub mod callflow;
+pub mod check;
 pub mod cli;
 pub mod directory;
 pub mod dynamic_cid;

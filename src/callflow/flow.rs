@@ -20,7 +20,7 @@ pub fn runs(node: &Object, module: &str) -> bool {
 }
 
 /// A node's data; anything but an object reads as empty.
-pub(super) fn data(node: &Object) -> Option<&Object> {
+pub(crate) fn data(node: &Object) -> Option<&Object> {
     json::object(node, "data")
 }
 
@@ -37,7 +37,7 @@ pub fn has_wildcard_child(node: &Object) -> bool {
 }
 
 /// The callflow a `callflow` node branches to.
-pub(super) fn branches_to(node: &Object) -> Option<String> {
+pub(crate) fn branches_to(node: &Object) -> Option<String> {
     let data = data(node)?;
     let runs = runs(node, "callflow") && !json::is_true(data, "skip_module", false);
     runs.then(|| json::text(data, "id")).flatten()
@@ -53,10 +53,10 @@ fn branches(node: &Object) -> impl Iterator<Item = (&str, &Object)> {
 
 /// All nodes of a tree, nearest to the root first.
 #[derive(Debug)]
-pub(super) struct Nodes<'a> {
+pub(crate) struct Nodes<'a> {
     steps: Vec<Step<'a>>,
     /// Whether the tree was deeper than allowed; what lies deeper is left out.
-    pub(super) cut: bool,
+    pub(crate) cut: bool,
 }
 
 #[derive(Debug)]
@@ -69,7 +69,7 @@ struct Step<'a> {
 
 impl<'a> Nodes<'a> {
     /// Walks a tree down to `max_depth` nodes below its root.
-    pub(super) fn of(root: &'a Object, max_depth: usize) -> Self {
+    pub(crate) fn of(root: &'a Object, max_depth: usize) -> Self {
         let mut nodes = Self { steps: vec![Step { node: root, from: None, depth: 0 }], cut: false };
         let mut next = 0;
         while let Some(&Step { node, depth, .. }) = nodes.steps.get(next) {
@@ -87,12 +87,12 @@ impl<'a> Nodes<'a> {
     }
 
     /// The nodes with an index that [`Nodes::path`] understands; 0 is the root.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &'a Object)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &'a Object)> {
         self.steps.iter().map(|step| step.node).enumerate()
     }
 
     /// Where in the document a node stands, as a JSON pointer such as `/flow/children/_`.
-    pub(super) fn path(&self, index: usize) -> String {
+    pub(crate) fn path(&self, index: usize) -> String {
         let mut branches = Vec::new();
         let mut at = self.steps.get(index);
         while let Some((above, branch)) = at.and_then(|step| step.from) {

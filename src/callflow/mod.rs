@@ -31,6 +31,7 @@ pub use did::{Did, did_for};
 pub use documents::{Documents, ExclusiveDocuments};
 pub use endpoint::{EndpointRestrictions, NoEndpoint, restrictions};
 pub use flow::{has_wildcard_child, runs, wildcard_child};
+pub(crate) use flow::{Nodes, branches_to, data};
 pub use follow::{Following, following};
 pub use inline::{InlineError, Inlined, inline_with_did};
 pub use lookup::{Found, LookupError, NO_MATCH, Via, lookup, lookup_exclusive};

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod call;
+pub mod check;
 pub mod explain;
 pub mod run;
 pub mod simulate;
@@ -23,8 +24,8 @@ from the callflow, from digits the caller presses, or from lists.
 KAZOO hands it a call where a callflow's dynamic_cid node has \"remote_execution\": true. The worker \
 reads the same documents as KAZOO and finds RabbitMQ and CouchDB through KAZOO's own config.ini, so \
 that on a KAZOO server `run` needs no settings at all. `simulate` shows what would happen to a call \
-and needs no running worker; `call` places a test call through one and \
-`bench` measures many.
+and needs no running worker; `check` reports what in an account's documents would make a call go \
+wrong; `call` places a test call through one and `bench` measures many.
 
 Every setting can be a flag, an environment variable or a key in the [dynamic_cid] section of \
 config.ini; the first of these that has it wins.";
@@ -74,6 +75,14 @@ pub enum Command {
     /// the caches. Health is at /healthz and /readyz, metrics are at /metrics of the --listen
     /// address. Log lines go to standard output.
     Run(run::RunArgs),
+    /// Report what in an account's documents would make a call go wrong
+    ///
+    /// Reads the settings, callflows, lists, entries and endpoints of one account or of all, and
+    /// reports what would make a call go wrong: where it stands, what a call does, and what to do
+    /// about it. docs/check.md explains every finding. RabbitMQ is not used, and nothing is
+    /// written. Exit codes: 0 clean, 1 findings, 2 something could not be read, 64 wrong settings or
+    /// arguments. Log lines go to standard error.
+    Check(check::CheckArgs),
     /// Explain step by step what would happen to a call, without placing it
     ///
     /// Follows a call through the account's documents as the worker would and explains each step:
@@ -153,6 +162,7 @@ impl Command {
             Self::Run(_) => LogOutput::StandardOutput,
             Self::Simulate(_)
             | Self::Call(_)
+            | Self::Check(_)
             | Self::Explain(_)
             | Self::Bench(_)
             | Self::BenchEcho(_) => LogOutput::StandardError,
@@ -167,6 +177,7 @@ impl Command {
         match self {
             Self::Run(args) => run::run(args, settings).await,
             Self::Simulate(args) => simulate::run(args, settings).await,
+            Self::Check(args) => check::run(args, settings).await,
             Self::Call(args) => call::run(args, settings).await,
             Self::Explain(args) => explain::run(args, settings).await,
             Self::Bench(args) => bench::run(args, settings).await,

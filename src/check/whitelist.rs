@@ -1,0 +1,124 @@
+//! Digit collection: lengths, timeouts, and the expression the digits must match.
+
+use super::finding::Findings;
+use super::{Code, samples};
+use crate::pattern::Pattern;
+
+/// KAZOO's own expression. It matches a part, too, but stands in every database, and the numbers of
+/// digits still hold.
+const DEFAULT: &str = r"\d+";
+/// Timeouts below this many milliseconds are meant as seconds.
+const SHORTEST_TIMEOUT: i64 = 50;
+/// So many digits are tried at most.
+const MOST_DIGITS: usize = 64;
+
+/// Where a setting stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) document: &'a str,
+    /// Pointer to the object that holds it.
+    pub(super) path: &'a str,
+}
+
+impl Place<'_> {
+    fn at(&self, key: &str) -> String {
+        format!("{}/{key}", self.path)
+    }
+}
+
+/// Checks an expression for at most `max_digits` digits.
+pub(super) fn check_regex(regex: &str, max_digits: i64, place: Place<'_>, into: &mut Findings) {
+    let path = place.at("whitelist_regex");
+    let pattern = match Pattern::new(regex) {
+        Ok(pattern) => pattern,
+        Err(error) => return into.add(Code::WhitelistInvalid, place.document, path, error.to_string()),
+    };
+    if let Some(subject) = slow_subject(&pattern, max_digits) {
+        let problem = format!("`{regex}` takes too many steps on `{subject}`");
+        into.add(Code::WhitelistSlow, place.document, path.clone(), problem);
+    }
+    if regex == DEFAULT {
+        return;
+    }
+    if let Some(passes) = unanchored_example(&pattern) {
+        let problem = format!("`{regex}` lets `{passes}` through");
+        into.add(Code::WhitelistUnanchored, place.document, path, problem);
+    }
+}
+
+/// What passes although it has another key before or behind what is meant.
+fn unanchored_example(pattern: &Pattern) -> Option<String> {
+    let samples = samples::of(pattern.source());
+    let samples = samples.iter().filter(|sample| pattern.is_match(sample));
+    samples
+        .flat_map(|sample| [format!("*{sample}"), format!("{sample}*")])
+        // An expression that allows `*` itself is meant that way.
+        .find(|longer| !pattern.source().contains('*') && pattern.is_match(longer))
+        .or_else(|| {
+            // Where there are no samples, digits that nobody would write an exception for.
+            let tried = ["*5", "5*5", "55555*55555"];
+            tried.into_iter().find(|it| pattern.is_match(it)).map(str::to_owned)
+        })
+}
+
+/// A subject of the longest length on which the expression takes more steps than allowed.
+pub(super) fn slow_subject(pattern: &Pattern, longest: i64) -> Option<String> {
+    let length = usize::try_from(longest).unwrap_or(1).clamp(1, MOST_DIGITS);
+    let digits = ["1", "0", "12"].map(|digits| -> String {
+        digits.chars().cycle().take(length).collect()
+    });
+    let subjects = digits.into_iter().flat_map(|digits| {
+        let cut: String = digits.chars().take(length - 1).chain(['*']).collect();
+        [digits, cut]
+    });
+    subjects.into_iter().find(|subject| pattern.gives_up_on(subject))
+}
+
+/// Checks that so many digits can be typed.
+pub(super) fn check_digits(min: i64, max: i64, place: Place<'_>, into: &mut Findings) {
+    if min > max.max(1) {
+        let problem = format!("at least {min} digits are wanted, but collection ends after {max}");
+        into.add(Code::MinOverMax, place.document, place.at("min_digits"), problem);
+    }
+}
+
+/// Checks a timeout in milliseconds.
+pub(super) fn check_timeout(key: &str, timeout: i64, place: Place<'_>, into: &mut Findings) {
+    if timeout < SHORTEST_TIMEOUT {
+        let problem = format!("`{key}` is {timeout} ms");
+        into.add(Code::TimeoutLooksLikeSeconds, place.document, place.at(key), problem);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unanchored(regex: &str) -> Option<String> {
+        unanchored_example(&Pattern::new(regex).unwrap())
+    }
+
+    #[test]
+    fn an_expression_is_anchored_where_nothing_else_passes() {
+        for (regex, passes) in [
+            (r"^\d{10}$", false),
+            (r"\d{10}", true),
+            (r"^\d{10}", true),
+            (r"\d{10}$", true),
+            (r"^(?!911)\d+$", false),
+            (r"(?!911)\d+", true),
+            (r"^(1|44)\d+$|^5{10}$", false),
+            (r"^1\d+|^2\d+$", true),
+        ] {
+            assert_eq!(unanchored(regex).is_some(), passes, "{regex} {:?}", unanchored(regex));
+        }
+    }
+
+    #[test]
+    fn only_what_can_be_typed_is_tried_for_slowness() {
+        let hostile = Pattern::new(r"^(\d+)+#$").unwrap();
+        assert_eq!(slow_subject(&hostile, 5), None);
+        assert!(slow_subject(&hostile, 40).is_some());
+        assert_eq!(slow_subject(&Pattern::new(r"^\d+$").unwrap(), 64), None);
+    }
+}
