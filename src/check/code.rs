@@ -165,6 +165,11 @@ codes! {
         "a prompt that neither `system_media` nor the account has",
         "The caller hears nothing where the prompt should be.",
         "Import the prompts, or name one that exists.";
+    /// There is no `system_media` to look for prompts in.
+    PromptsNotChecked = "prompts-not-checked", Note, None,
+        "there is no `system_media` to look for prompts in",
+        "Nothing is known of the prompts a caller would hear.",
+        "Put the database beside the others, or check against CouchDB.";
     /// `media_id` is neither a path nor an address.
     MediaCannotPlay = "media-cannot-play", Error, Some("D8"),
         "`media_id` is neither a path nor an address",
@@ -253,7 +258,7 @@ codes! {
     /// Keys that a pattern lets through but no entry has.
     KeysWithoutEntry = "keys-without-entry", Note, Some("D1"),
         "keys that a pattern lets through but no entry has",
-        "The action dies in KAZOO and the flow goes on with the branch `_` and the call unchanged; without one the call ends.",
+        "By the first digits, the flow goes on with the branch `_` and the call unchanged, or ends without one. By `idx_name`, the call goes on with its own caller ID after the reject prompt.",
         "Add entries, let only existing keys through, or put what should happen under `_`.";
     /// An entry or a static action without a number.
     NumberMissing = "number-missing", Warning, Some("D6"),

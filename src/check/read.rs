@@ -69,6 +69,10 @@ pub async fn read_system(
     let database = Database::system_media();
     match ids(source, &database).await {
         Ok(ids) => system.media = Some(ids),
+        Err(error) if error.class() == ReadErrorClass::MissingDatabase => {
+            let code = Code::PromptsNotChecked;
+            unreadable.push(Finding::new(code, None, &database, "", "", error.reason()));
+        }
         Err(error) => unreadable.push(unread(None, &database, "", &error)),
     }
     system.unreadable = unreadable;

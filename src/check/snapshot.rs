@@ -75,7 +75,9 @@ impl System {
         let get = |category: &str, key: &str| categories.get(category)?.get(key);
         let rules =
             Rules::from_config(get(NUMBERS, "e164_converters"), get(NUMBERS, "classifiers"));
-        let emergency = (0..1000)
+        // The best known one first, as an example.
+        let emergency = std::iter::once(911)
+            .chain((0..1000).filter(|number| *number != 911))
             .map(|number| format!("{number:03}"))
             .filter(|number| matches!(rules.classify(number, OnBadRule::Skip), Ok(Some("emergency"))))
             .collect();

@@ -65,7 +65,8 @@ fn row(finding: &Finding) -> String {
     let defect = finding.defect.map_or_else(String::new, |defect| format!(" ({defect})"));
     let head = format!("{}{defect}", finding.code);
     let separator = if finding.path.is_empty() { "" } else { " " };
-    let place = format!("{}{separator}{}", finding.document, finding.path);
+    let name = if finding.document.is_empty() { &finding.database } else { &finding.document };
+    let place = format!("{name}{separator}{}", finding.path);
     let lines = [
         (finding.severity.as_str(), head),
         ("", place),
