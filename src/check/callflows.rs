@@ -68,9 +68,8 @@ fn check_no_match(snapshot: &Snapshot, ways: &Ways<'_>, findings: &mut Findings)
     }
     let Some(first) = ways.lists().next() else { return };
     let Some((id, _)) = flows.first() else {
-        let custom = |action: &&Action<'_>| {
-            json::is_true(&action.data, "permit_custom_callflow", false)
-        };
+        let custom =
+            |action: &&Action<'_>| json::is_true(&action.data, "permit_custom_callflow", false);
         for action in ways.lists().filter(|action| !custom(action)) {
             let problem = format!("no callflow has the number `{NO_MATCH}`");
             findings.add(Code::RouteMissing, action.document, action.path.clone(), problem);
@@ -91,7 +90,15 @@ fn check_no_match(snapshot: &Snapshot, ways: &Ways<'_>, findings: &mut Findings)
 /// KAZOO does not tell a worker which node it runs; we must find it as calls do.
 async fn check_following(snapshot: &Snapshot, action: &Action<'_>, findings: &mut Findings) {
     let data = Value::Object(action.data.clone());
-    for entered in &action.entered {
+    // Calls enter by what has a number or a pattern; the others are branched to.
+    let is_entrance = |id: &&&str| {
+        let has = |pointer| {
+            let items = snapshot.documents.get(**id).and_then(|it| it.pointer(pointer)?.as_array());
+            items.is_some_and(|items| !items.is_empty())
+        };
+        has("/numbers") || has("/patterns")
+    };
+    for entered in action.entered.iter().filter(is_entrance) {
         let account = &snapshot.account;
         let found = following(snapshot, account, Some(entered), &data, MODULE).await;
         let (code, problem) = match found {

@@ -39,9 +39,9 @@ pub(super) fn check(
 fn leads_out(snapshot: &Snapshot, action: &Action<'_>) -> bool {
     if action.is_list() {
         let flows = snapshot.callflows_with(NO_MATCH);
-        return flows.into_iter().any(|(id, _)| {
-            snapshot.flow(id).is_some_and(|flow| has_resources(snapshot, flow))
-        });
+        return flows
+            .into_iter()
+            .any(|(id, _)| snapshot.flow(id).is_some_and(|flow| has_resources(snapshot, flow)));
     }
     wildcard_child(action.node).is_some_and(|child| has_resources(snapshot, child))
 }
@@ -67,9 +67,9 @@ fn emergency_through(
     let keys: Vec<String> = if action.is_list() && action.idx_name().is_none() {
         let id = action.mode().list_id(&action.data)?;
         let entries = snapshot.entries.get(&id)?;
-        let keys = entries.iter().filter_map(|entry| {
-            json::text(entry.value.as_object()?, "capture_group_key")
-        });
+        let keys = entries
+            .iter()
+            .filter_map(|entry| json::text(entry.value.as_object()?, "capture_group_key"));
         keys.take(20).collect()
     } else {
         vec![String::new()]

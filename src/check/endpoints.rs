@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::finding::Findings;
 use super::ways::{Action, Ways};
 use super::{Code, Snapshot, System};
-use crate::callflow::{EndpointRestrictions, restrictions};
+use crate::callflow::{Verdict, restrictions};
 use crate::dynamic_cid::Mode;
 use crate::json::{self, Object};
 use crate::numbers::AccountRules;
@@ -21,14 +21,15 @@ pub(super) async fn check(
     for kind in ["account", "device", "user"] {
         for (id, document) in snapshot.of_type(kind) {
             let endpoint = restrictions(snapshot, &snapshot.account, Some(id), &classifiers).await;
-            let own = |member: &str| document.contains_key(member);
             // What is inherited is told where it stands.
-            if let EndpointRestrictions::Broken { reason, .. } = endpoint
-                && (own("call_restriction") || own("dial_plan"))
-                && (kind == "account" || reason.to_string().contains("endpoint") || kind == "user")
-            {
-                let problem = reason.to_string();
-                findings.add(Code::RestrictionUnusable, id, "/call_restriction", problem);
+            let is_own =
+                document.contains_key("call_restriction") || document.contains_key("dial_plan");
+            let broken = classifiers.iter().find_map(|class| match endpoint.verdict(Some(class)) {
+                Verdict::Broken(reason) => Some(reason),
+                _ => None,
+            });
+            if let Some(reason) = broken.filter(|_| is_own) {
+                findings.add(Code::RestrictionUnusable, id, "/call_restriction", reason);
             }
             let plan = json::object(document, "dial_plan").filter(|plan| has_rules(plan));
             if plan.is_some() {
@@ -55,8 +56,7 @@ fn check_plan(kind: &str, id: &str, ways: &Ways<'_>, findings: &mut Findings) {
         |action: &&Action<'_>| json::is_true(&action.data, "enforce_call_restriction", true);
     if kind == "account" {
         if let Some(action) = ways.actions.iter().find(|action| !action.patterns.is_empty()) {
-            let problem =
-                format!("the action of callflow `{}` has a destination", action.document);
+            let problem = format!("the action of callflow `{}` has a destination", action.document);
             findings.add(Code::TwoNumberRules, id, "/dial_plan", problem);
         }
     } else if let Some(action) = ways.lists().find(enforces) {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use super::{Code, Severity, Snapshot};
-use crate::directory::Database;
+use crate::directory::{Database, FolderError};
 
 /// Something in a document that would make a call go wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -85,6 +85,14 @@ impl Findings {
 }
 
 impl Finding {
+    /// A part of a folder of documents that cannot be used.
+    pub fn of_folder(damage: &FolderError) -> Self {
+        let (database, account) = (String::new(), None);
+        let problem = damage.to_string();
+        let code = Code::Unreadable;
+        Self::at(code, account, database, &damage.place(), String::new(), problem)
+    }
+
     pub(super) fn new(
         code: Code,
         account: Option<String>,
@@ -93,14 +101,25 @@ impl Finding {
         path: impl Into<String>,
         problem: impl Into<String>,
     ) -> Self {
+        Self::at(code, account, database.name().to_owned(), document, path.into(), problem.into())
+    }
+
+    fn at(
+        code: Code,
+        account: Option<String>,
+        database: String,
+        document: &str,
+        path: String,
+        problem: String,
+    ) -> Self {
         Self {
             code,
             severity: code.severity(),
             account,
-            database: database.name().to_owned(),
+            database,
             document: document.to_owned(),
-            path: path.into(),
-            problem: problem.into(),
+            path,
+            problem,
             effect: code.effect(),
             fix: code.fix(),
             defect: code.defect(),

@@ -82,9 +82,11 @@ fn check_entrances(action: &Action<'_>, findings: &mut Findings) {
         if way.calls.iter().any(|call| call.capture.is_none()) {
             let call = way.calls.iter().find(|call| call.capture.is_none());
             let number = call.map_or("", |call| call.number.as_str());
-            let zero = number.ends_with('0') && way.calls.iter().all(|other| {
-                other.capture.is_some() || other.number.ends_with('0')
-            });
+            let zero = number.ends_with('0')
+                && way
+                    .calls
+                    .iter()
+                    .all(|other| other.capture.is_some() || other.number.ends_with('0'));
             let code = if zero { Code::CaptureGroupZero } else { Code::CaptureGroupMayBeEmpty };
             let problem = format!("`{}` lets `{number}` through", way.source);
             findings.add(code, &way.document, way.path.clone(), problem);
@@ -151,9 +153,11 @@ impl Reach<'_> {
 
     /// Every key of the shortest length that entries have, in front of what a call captures.
     fn first_digits(&self) -> (usize, Vec<String>) {
-        let lengths = self.list.rows(self.inside).iter().filter_map(|row| {
-            row.key.as_ref().map(String::len).filter(|length| *length > 0)
-        });
+        let lengths = self
+            .list
+            .rows(self.inside)
+            .iter()
+            .filter_map(|row| row.key.as_ref().map(String::len).filter(|length| *length > 0));
         let Some(length) = lengths.min().filter(|length| *length <= LONGEST_KEY) else {
             return (0, Vec::new());
         };

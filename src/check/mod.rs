@@ -24,9 +24,6 @@ mod unknown;
 mod ways;
 mod whitelist;
 
-#[cfg(test)]
-mod tests;
-
 pub use code::{Code, Severity};
 pub use finding::Finding;
 pub use read::{accounts, read, read_system};

@@ -82,7 +82,9 @@ fn judge(system: &System, snapshot: &Snapshot, number: &str) -> Option<(Code, St
     let rules = snapshot.rules();
     let public = system.rules.normalise_for_account(number, &rules, OnBadRule::Skip).ok()?;
     let is_public = public.strip_prefix('+').is_some_and(|digits| {
-        PUBLIC_DIGITS.contains(&digits.len()) && !digits.starts_with('0') && is_north_american(digits)
+        PUBLIC_DIGITS.contains(&digits.len())
+            && !digits.starts_with('0')
+            && is_north_american(digits)
     });
     let problem = || format!("`{number}` is `{public}` by the rules for numbers");
     (!is_public).then(|| (Code::NumberNoCarrierAccepts, problem()))

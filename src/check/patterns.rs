@@ -70,7 +70,9 @@ impl One<'_> {
             let (typed, written) = (&samples[0], self.as_kazoo_writes(&samples[0]));
             add(
                 Code::PatternNeverMatches,
-                format!("no number was found for `{source}`: `{typed}` is looked up as `{written}`"),
+                format!(
+                    "no number was found for `{source}`: `{typed}` is looked up as `{written}`"
+                ),
             );
             return;
         }

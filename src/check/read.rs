@@ -21,9 +21,8 @@ const ENTRY_VIEWS: [&str; 2] = ["lists", "contacts"];
 
 /// Documents of other types say nothing of the action and are not kept. Lists of KAZOO 4.0 have no
 /// type.
-const KEPT: [&str; 9] = [
-    "account", "callflow", "config", "contact", "device", "list", "list_entry", "menu", "user",
-];
+const KEPT: [&str; 9] =
+    ["account", "callflow", "config", "contact", "device", "list", "list_entry", "menu", "user"];
 
 /// The ids of all accounts.
 pub async fn accounts(source: &dyn Catalogue) -> Result<Vec<AccountId>, ReadError> {

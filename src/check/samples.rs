@@ -38,15 +38,12 @@ fn expand(hir: &Hir, choice: &str) -> Vec<String> {
         HirKind::Class(class) => character(class, choice).into_iter().collect(),
         HirKind::Capture(capture) => expand(&capture.sub, choice),
         HirKind::Repetition(repetition) => repeated(repetition, choice),
-        HirKind::Concat(parts) => {
-            parts.iter().fold(vec![String::new()], |so_far, part| {
-                let next = expand(part, choice);
-                let joined = so_far.iter().flat_map(|head| {
-                    next.iter().map(move |tail| format!("{head}{tail}"))
-                });
-                joined.take(MOST).collect()
-            })
-        }
+        HirKind::Concat(parts) => parts.iter().fold(vec![String::new()], |so_far, part| {
+            let next = expand(part, choice);
+            let joined =
+                so_far.iter().flat_map(|head| next.iter().map(move |tail| format!("{head}{tail}")));
+            joined.take(MOST).collect()
+        }),
         HirKind::Alternation(parts) => {
             parts.iter().flat_map(|part| expand(part, choice)).take(MOST).collect()
         }

@@ -79,7 +79,9 @@ impl System {
         let emergency = std::iter::once(911)
             .chain((0..1000).filter(|number| *number != 911))
             .map(|number| format!("{number:03}"))
-            .filter(|number| matches!(rules.classify(number, OnBadRule::Skip), Ok(Some("emergency"))))
+            .filter(|number| {
+                matches!(rules.classify(number, OnBadRule::Skip), Ok(Some("emergency")))
+            })
             .collect();
         Self {
             kazoo,

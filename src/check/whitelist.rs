@@ -31,7 +31,9 @@ pub(super) fn check_regex(regex: &str, max_digits: i64, place: Place<'_>, into: 
     let path = place.at("whitelist_regex");
     let pattern = match Pattern::new(regex) {
         Ok(pattern) => pattern,
-        Err(error) => return into.add(Code::WhitelistInvalid, place.document, path, error.to_string()),
+        Err(error) => {
+            return into.add(Code::WhitelistInvalid, place.document, path, error.to_string());
+        }
     };
     if let Some(subject) = slow_subject(&pattern, max_digits) {
         let problem = format!("`{regex}` takes too many steps on `{subject}`");
@@ -61,13 +63,21 @@ fn unanchored_example(pattern: &Pattern) -> Option<String> {
         })
 }
 
-/// A subject of the longest length on which the expression takes more steps than allowed.
+/// A subject of the longest length on which the expression takes more steps than allowed: numbers
+/// that match, made longer until they do not.
 pub(super) fn slow_subject(pattern: &Pattern, longest: i64) -> Option<String> {
     let length = usize::try_from(longest).unwrap_or(1).clamp(1, MOST_DIGITS);
-    let digits = ["1", "0", "12"].map(|digits| -> String {
-        digits.chars().cycle().take(length).collect()
+    let mut starts = samples::of(pattern.source());
+    // Long starts have been through every part of the expression.
+    starts.sort_by_key(|start| std::cmp::Reverse(start.len()));
+    starts.truncate(8);
+    starts.push("1".to_owned());
+    let lengthened = starts.iter().filter_map(|start| {
+        let last = start.chars().last()?;
+        let digits = start.chars().chain(std::iter::repeat(last));
+        Some(digits.take(length).collect::<String>())
     });
-    let subjects = digits.into_iter().flat_map(|digits| {
+    let subjects = lengthened.flat_map(|digits| {
         let cut: String = digits.chars().take(length - 1).chain(['*']).collect();
         [digits, cut]
     });
@@ -116,7 +126,7 @@ mod tests {
 
     #[test]
     fn only_what_can_be_typed_is_tried_for_slowness() {
-        let hostile = Pattern::new(r"^(\d+)+#$").unwrap();
+        let hostile = Pattern::new(r"^(\d+)+$").unwrap();
         assert_eq!(slow_subject(&hostile, 5), None);
         assert!(slow_subject(&hostile, 40).is_some());
         assert_eq!(slow_subject(&Pattern::new(r"^\d+$").unwrap(), 64), None);

@@ -114,7 +114,8 @@ pub async fn run(args: CheckArgs, settings: Settings) -> Result<ExitCode, CliErr
     let report = match open(&args, &settings) {
         Ok((source, damage)) => {
             let mut report = look(&args, &settings, &*source).await;
-            report.not_read.extend(damage.iter().map(ToString::to_string));
+            let damage = damage.iter().map(Finding::of_folder);
+            report.findings.splice(0..0, damage);
             report
         }
         Err(OpenError::Folder(error)) => {

@@ -69,6 +69,21 @@ pub enum FolderError {
     },
 }
 
+impl FolderError {
+    /// The file or folder, and the position in it where there is one.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Io { path, .. }
+            | Self::Empty { path }
+            | Self::Name { path }
+            | Self::Json { path, .. } => path.display().to_string(),
+            Self::NoDocument { place } | Self::NoId { place } | Self::Twice { place, .. } => {
+                place.clone()
+            }
+        }
+    }
+}
+
 /// The documents that can be used, with what keeps the others from it.
 pub(super) fn open(path: &Path) -> Result<(Folder, Vec<FolderError>), FolderError> {
     let mut folder = Folder::default();
