@@ -354,7 +354,7 @@ fn the_text_says_where_what_and_how_to_mend_it() {
         "          action /flow/data/media_id",
         "  call    It is sent to the switch",
         "  fix     Write `/ACCOUNT/MEDIA`",
-        "1 account read: 1 errors, 0 warnings, 0 notes",
+        "1 account read: 1 error, 0 warnings, 0 notes",
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }

@@ -38,7 +38,7 @@ pub(super) fn check(
     let document = snapshot.documents.get(&id);
     let entries = snapshot.entries.get(&id).map(Vec::as_slice).unwrap_or_default();
     let rows = entries.iter().map(|entry| entry.value.clone());
-    let list = List::from_rows(rows, document.map(|it| it.as_ref()));
+    let list = List::from_rows(rows, document.map(AsRef::as_ref));
     let inside = system.departures(&action.data).single_document_lists;
     if list.is_empty() {
         if document.is_none() {
@@ -168,7 +168,7 @@ impl Reach<'_> {
             return (0, Vec::new());
         };
         let rest = call.capture.as_deref().and_then(|it| it.get(length..)).unwrap_or_default();
-        self.try_keys(length, |key| {
+        try_keys(length, |key| {
             let capture = format!("{key}{rest}");
             self.way.with_capture(call, &capture)?;
             Some(matches!(self.select(&capture), Selection::NotFound))
@@ -184,30 +184,26 @@ impl Reach<'_> {
             return (0, Vec::new());
         };
         let (head, tail) = (&call.number[..at], &call.number[at + group.len()..]);
-        self.try_keys(group.len(), |key| {
+        try_keys(group.len(), |key| {
             let dialled = self.way.dial(&format!("{head}{key}{tail}"))?;
             let is_key = json::text(&dialled.groups, name).as_deref() == Some(key);
             is_key.then(|| self.list.by_key(Some(key), self.inside).is_none())
         })
     }
+}
 
-    /// How many keys of a length can be dialled, and which of them are not found.
-    fn try_keys(
-        &self,
-        length: usize,
-        is_missing: impl Fn(&str) -> Option<bool>,
-    ) -> (usize, Vec<String>) {
-        let end = 10_usize.pow(u32::try_from(length.min(LONGEST_KEY)).unwrap_or(0));
-        let mut tried = 0;
-        let mut missing = Vec::new();
-        for key in (0..end).map(|key| format!("{key:0length$}")) {
-            if let Some(is_missing) = is_missing(&key) {
-                tried += 1;
-                if is_missing {
-                    missing.push(key);
-                }
+/// How many keys of a length can be dialled, and which of them are not found.
+fn try_keys(length: usize, is_missing: impl Fn(&str) -> Option<bool>) -> (usize, Vec<String>) {
+    let end = 10_usize.pow(u32::try_from(length.min(LONGEST_KEY)).unwrap_or(0));
+    let mut tried = 0;
+    let mut missing = Vec::new();
+    for key in (0..end).map(|key| format!("{key:0length$}")) {
+        if let Some(is_missing) = is_missing(&key) {
+            tried += 1;
+            if is_missing {
+                missing.push(key);
             }
         }
-        (tried, missing)
     }
+    (tried, missing)
 }

@@ -79,8 +79,8 @@ fn judge(system: &System, snapshot: &Snapshot, number: &str) -> Option<(Code, St
     if system.emergency.iter().any(|emergency| emergency == number) {
         return Some((Code::NumberEmergency, format!("`{number}` is an emergency number")));
     }
-    let rules = snapshot.rules();
-    let public = system.rules.normalise_for_account(number, &rules, OnBadRule::Skip).ok()?;
+    let rules = &snapshot.rules;
+    let public = system.rules.normalise_for_account(number, rules, OnBadRule::Skip).ok()?;
     let is_public = public.strip_prefix('+').is_some_and(|digits| {
         PUBLIC_DIGITS.contains(&digits.len())
             && !digits.starts_with('0')

@@ -15,12 +15,11 @@ const LONGEST_NUMBER: i64 = 64;
 
 /// Checks the patterns of every callflow.
 pub(super) fn check(system: &System, snapshot: &Snapshot, findings: &mut Findings) {
-    let rules = snapshot.rules();
     for (id, document) in snapshot.of_type("callflow") {
         let patterns = document.get("patterns").and_then(Value::as_array);
         for (index, source) in patterns.into_iter().flatten().enumerate() {
             let Some(source) = source.as_str() else { continue };
-            let one = One { system, snapshot, rules: &rules, id, index, source };
+            let one = One { system, snapshot, rules: &snapshot.rules, id, index, source };
             one.check(findings);
         }
     }

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::snapshot::{ACTION, COMMAND, Entry, MEDIA, NUMBERS};
 use super::{Code, Finding, Kazoo, Snapshot, System};
-use crate::callflow::Patterns;
+use crate::callflow::{Patterns, account_rules};
 use crate::directory::{
     AccountId, Catalogue, Database, Page, ReadError, ReadErrorClass, Row, ViewQuery,
 };
+use crate::numbers::AccountRules;
 use crate::schema::{Schemas, replaceable};
 
 /// Documents asked for at once.
@@ -85,11 +86,14 @@ pub async fn read(source: &dyn Catalogue, account: &AccountId) -> Result<Snapsho
         database: Database::account(account),
         documents: BTreeMap::new(),
         entries: BTreeMap::new(),
+        rules: AccountRules::default(),
         patterns: Arc::default(),
         media: BTreeSet::new(),
         unreadable: Vec::new(),
     };
     snapshot.read_documents(source).await?;
+    let Ok(rules) = account_rules(&snapshot, account).await;
+    snapshot.rules = rules;
     snapshot.read_entries(source).await;
     snapshot.read_patterns(source).await;
     Ok(snapshot)
@@ -227,3 +231,7 @@ fn unread(
     let account = account.map(str::to_owned);
     Finding::new(Code::Unreadable, account, database, document, "", error.to_string())
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

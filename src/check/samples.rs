@@ -76,7 +76,9 @@ fn character(class: &Class, choice: &str) -> Option<String> {
         }),
     };
     let first = || match class {
-        Class::Unicode(class) => class.ranges().first().map(|range| range.start()),
+        Class::Unicode(class) => {
+            class.ranges().first().map(regex_syntax::hir::ClassUnicodeRange::start)
+        }
         Class::Bytes(class) => class.ranges().first().map(|range| char::from(range.start())),
     };
     let known = choice.chars().chain("0123456789*#+".chars()).find(|key| contains(*key));

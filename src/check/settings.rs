@@ -16,12 +16,11 @@ pub(super) fn check(system: &System, findings: &mut Findings) {
     for (category, document) in &system.documents {
         for (name, section) in sections(document) {
             let path = format!("/{}", step(name));
-            match section.as_object() {
-                Some(section) => check_section(system, category, &path, section, findings),
-                None => {
-                    let problem = format!("the section `{name}` is {section}");
-                    findings.add(Code::SectionUnusable, category, path, problem);
-                }
+            if let Some(section) = section.as_object() {
+                check_section(system, category, &path, section, findings);
+            } else {
+                let problem = format!("the section `{name}` is {section}");
+                findings.add(Code::SectionUnusable, category, path, problem);
             }
         }
     }

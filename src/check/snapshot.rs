@@ -125,6 +125,8 @@ pub struct Snapshot {
     pub(super) documents: BTreeMap<String, Arc<Value>>,
     /// The rows of each list, in the order in which they are tried.
     pub(super) entries: BTreeMap<String, Vec<Entry>>,
+    /// The account's rules for numbers.
+    pub(super) rules: AccountRules,
     /// The callflows' patterns, as the worker has them.
     pub(super) patterns: Arc<Patterns>,
     /// The ids of the account's media.
@@ -151,12 +153,6 @@ impl Snapshot {
     /// The account's own document.
     pub(super) fn account_document(&self) -> Option<&Object> {
         self.object(self.account.as_str())
-    }
-
-    /// The account's rules for numbers.
-    pub(super) fn rules(&self) -> AccountRules {
-        let document = self.documents.get(self.account.as_str());
-        document.map(|it| AccountRules::from_account(it)).unwrap_or_default()
     }
 
     /// The callflows with a number among their numbers, in the order of their ids.

@@ -154,15 +154,12 @@ fn open(
     args: &CheckArgs,
     settings: &Settings,
 ) -> Result<(Box<dyn Catalogue>, Vec<FolderError>), OpenError> {
-    match &args.data {
-        Some(path) => {
-            let (folder, damage) = Folder::open_damaged(path).map_err(OpenError::Folder)?;
-            Ok((Box::new(folder), damage))
-        }
-        None => {
-            let couchdb = super::run::couchdb(settings).map_err(OpenError::Settings)?;
-            Ok((Box::new(couchdb), Vec::new()))
-        }
+    if let Some(path) = &args.data {
+        let (folder, damage) = Folder::open_damaged(path).map_err(OpenError::Folder)?;
+        Ok((Box::new(folder), damage))
+    } else {
+        let couchdb = super::run::couchdb(settings).map_err(OpenError::Settings)?;
+        Ok((Box::new(couchdb), Vec::new()))
     }
 }
 

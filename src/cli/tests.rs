@@ -86,6 +86,11 @@ fn bad_arguments_are_refused() {
         &["bench", "--concurrency", "0"],
         &["bench", "--loop", "half"],
         &["bench", "--workers", "2", "--worker", "running"],
+        &["check"],
+        &["check", "--all", "--account", ACCOUNT],
+        &["check", "--account", "short"],
+        &["check", "--all", "--min-severity", "fatal"],
+        &["check", "--all", "--kazoo", "3"],
         &["run", "--prefetch", "1", "--prefetch", "2"],
     ] {
         assert!(parse(line).is_err_and(|error| error.use_stderr()), "{line:?}");
@@ -99,6 +104,7 @@ fn the_help_is_the_program_s_own() {
     for name in [
         "run",
         "simulate",
+        "check",
         "call",
         "KAZOO_DYNAMIC_CID_AMQP_URI",
         "KAZOO_DYNAMIC_CID_COUCHDB_PASSWORD",
@@ -116,6 +122,7 @@ fn only_the_service_logs_to_standard_output() {
         (&["call", "--account", ACCOUNT, "--dial", "1"], LogOutput::StandardError),
         (&["bench"], LogOutput::StandardError),
         (&["simulate", "--account", ACCOUNT, "--dial", "1"], LogOutput::StandardError),
+        (&["check", "--all"], LogOutput::StandardError),
     ] {
         assert_eq!(parse(line).unwrap().command.log_output(), output);
     }

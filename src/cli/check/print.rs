@@ -27,32 +27,35 @@ pub(super) fn json(report: &Report) -> String {
 
 /// A table with one row of several lines for each finding.
 pub(super) fn text(report: &Report) -> String {
-    let mut text = String::new();
+    let mut parts = Vec::new();
     let mut account = None;
     for finding in &report.findings {
         if account != Some(&finding.account) {
-            let whose = finding.account.as_deref();
-            text += &match whose {
+            parts.push(match &finding.account {
                 Some(id) => format!("Account {id}\n\n"),
-                None => "Settings that all accounts share\n\n".to_owned(),
-            };
+                None => "What all accounts share\n\n".to_owned(),
+            });
             account = Some(&finding.account);
         }
-        text += &row(finding);
+        parts.push(row(finding));
     }
     for reason in &report.not_read {
-        text += &wrapped("not read", reason);
-        text.push('\n');
+        parts.push(wrapped("not read", reason));
+        parts.push("\n".to_owned());
     }
-    let accounts = if report.accounts == 1 { "account" } else { "accounts" };
-    text += &format!(
-        "{} {accounts} read: {} errors, {} warnings, {} notes\n",
-        report.accounts,
-        report.count(Severity::Error),
-        report.count(Severity::Warning),
-        report.count(Severity::Note),
-    );
-    text
+    parts.push(format!(
+        "{} read: {}, {}, {}\n",
+        counted(report.accounts, "account"),
+        counted(report.count(Severity::Error), "error"),
+        counted(report.count(Severity::Warning), "warning"),
+        counted(report.count(Severity::Note), "note"),
+    ));
+    parts.concat()
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 impl Report {
@@ -96,7 +99,7 @@ fn wrapped(name: &str, words: &str) -> String {
     lines.push(line);
     let names = std::iter::once(name).chain(std::iter::repeat(""));
     let rows = names.zip(lines).map(|(name, line)| format!("{name:<INDENT$}{line}"));
-    rows.map(|row| format!("{}\n", row.trim_end())).collect()
+    rows.flat_map(|row| [row.trim_end().to_owned(), "\n".to_owned()]).collect()
 }
 
 #[cfg(test)]

@@ -82,6 +82,36 @@ async fn a_view_is_asked_with_its_key_as_json() {
 }
 
 #[tokio::test]
+async fn documents_are_listed_behind_an_id() {
+    let rows = json!({ "total_rows": 2, "offset": 0, "rows": [
+        { "id": "b", "key": "b", "value": { "rev": "1-x" }, "doc": { "_id": "b" } },
+    ] });
+    let server = always(canned::Reply::json(200, &rows)).await;
+    let page = Page { after: Some("a/1"), limit: 7, include_docs: true };
+    let rows = couchdb(&server).page(&account(), page).await.unwrap();
+    assert_eq!((&*rows[0].id, &rows[0].doc), ("b", &Some(json!({ "_id": "b" }))));
+    let target = server.targets().remove(0);
+    let (path, query) = target.split_once('?').unwrap();
+    assert_eq!(path, format!("{ACCOUNT}/_all_docs"));
+    let mut options: Vec<_> = query.split('&').collect();
+    options.sort_unstable();
+    let startkey = "startkey=%22a%2F1%5Cu0000%22";
+    assert_eq!(options, ["include_docs=true", "limit=7", startkey]);
+}
+
+#[tokio::test]
+async fn databases_are_listed_without_couchdbs_own() {
+    let names = json!(["_users", "account/12/34/567890abcdef1234567890abcdef", "system_config"]);
+    let server = always(canned::Reply::json(200, &names)).await;
+    let databases = couchdb(&server).databases().await.unwrap();
+    assert_eq!(databases, [account(), Database::system_config()]);
+    assert_eq!(server.targets(), ["/_all_dbs"]);
+    let server = always(canned::Reply::json(401, r#"{"error":"unauthorized"}"#)).await;
+    let error = couchdb(&server).databases().await.unwrap_err();
+    assert_eq!(error.class(), ReadErrorClass::Denied);
+}
+
+#[tokio::test]
 async fn a_view_gives_documents_where_asked() {
     let body = json!({ "rows": [
         { "id": "a", "key": "1", "value": null, "doc": { "_id": "a" } },

@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(ids(page(None, 2)).await, ["a", "b"]);
         assert_eq!(ids(page(Some("b"), 2)).await, ["c"]);
         assert_eq!(ids(page(Some("c"), 2)).await, [""; 0]);
-        assert_eq!(folder.databases().await.unwrap(), [database.clone()]);
+        assert_eq!(folder.databases().await.unwrap(), std::slice::from_ref(&database));
         let rows = folder.page(&database, page(None, 1)).await.unwrap();
         assert_eq!(rows[0].doc, Some(json!({"_id": "a"})));
     }
