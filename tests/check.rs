@@ -83,6 +83,8 @@ const SEEDED: &[(&str, i32, &[&str])] = &[
         ],
     ),
     ("d17-open-to-outsiders", 1, &["open-to-outsiders"]),
+    ("d17-public-pattern", 1, &["named-groups-recommended", "open-to-outsiders"]),
+    ("no-hunting", 0, &[]),
     ("d18-dial-plan", 0, &["dial-plan-not-classified"]),
     ("d19-stale-capture-group", 0, &["stale-capture-group"]),
     ("d20-pivot", 1, &["pivot-follows"]),

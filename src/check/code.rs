@@ -160,10 +160,10 @@ codes! {
         "a rule for numbers that cannot be used",
         "KAZOO's action dies when a number comes to it; the worker skips the rule.",
         "Correct the expression or the value.";
-    /// A prompt that neither `system_media` nor the account has.
+    /// A prompt that `system_media` does not have in the system's language.
     PromptMissing = "prompt-missing", Warning, None,
-        "a prompt that neither `system_media` nor the account has",
-        "The caller hears nothing where the prompt should be.",
+        "a prompt that `system_media` does not have in the system's language",
+        "The caller hears nothing where it should be, unless the account has one of its own; manual entry plays the system's only.",
         "Import the prompts, or name one that exists.";
     /// There is no `system_media` to look for prompts in.
     PromptsNotChecked = "prompts-not-checked", Note, None,

@@ -6,8 +6,8 @@ use super::{Code, Snapshot, System};
 use crate::callflow::{NO_MATCH, Nodes, branches_to, runs, wildcard_child};
 use crate::json::{self, Object};
 
-/// Numbers as outside callers dial them, and as KAZOO looks them up.
-const OUTSIDE: [&str; 2] = ["+1", "+"];
+/// Shorter numbers in E.164 are none that carriers deliver.
+const SHORTEST_PUBLIC: usize = 9;
 
 /// Modules through which somebody who called in can dial.
 const HUNTING: [&str; 3] = ["branch_bnumber", "disa", "menu"];
@@ -91,8 +91,8 @@ fn check_outsiders(snapshot: &Snapshot, action: &Action<'_>, findings: &mut Find
     };
     for way in &action.patterns {
         let from_outside = way.calls.iter().find(|call| {
-            let is_public = OUTSIDE.iter().any(|prefix| call.number.starts_with(prefix));
-            is_public && call.number.len() > 8 && call.capture.is_some()
+            let is_public = call.number.starts_with('+') && call.number.len() >= SHORTEST_PUBLIC;
+            is_public && call.capture.is_some()
         });
         if let Some(call) = from_outside {
             add(format!("`{}` takes `{}`, which carriers deliver", way.source, call.number));

@@ -96,3 +96,48 @@ fn is_north_american(digits: &str) -> bool {
     let bytes = national.as_bytes();
     national.len() == 10 && [0, 3].iter().all(|at| bytes.get(*at).is_some_and(|it| *it >= b'2'))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::check::{Kazoo, read};
+    use crate::directory::{AccountId, Database, Folder};
+    use crate::schema::Schemas;
+
+    #[tokio::test]
+    async fn a_number_is_judged_as_carriers_would() {
+        let account = AccountId::new(&"a".repeat(32)).unwrap();
+        let plan = serde_json::json!({
+            "_id": account.as_str(), "pvt_type": "account",
+            "dial_plan": { "^([0-9]{7})$": { "prefix": "514" } },
+        });
+        let folder = Folder::from_documents([(Database::account(&account), vec![plan])]).unwrap();
+        let snapshot = read(&folder, &account).await.unwrap();
+        let schemas = Schemas::embedded();
+        let system = System::new(Kazoo::Master, BTreeMap::new(), None, "local", schemas);
+        for (number, code) in [
+            ("15149072508", None),
+            ("+15149072508", None),
+            ("5149072508", None),
+            // By the account's dial plan.
+            ("9072508", None),
+            ("+442071234567", None),
+            ("442071234567", None),
+            ("0", Some(Code::NumberZero)),
+            ("911", Some(Code::NumberEmergency)),
+            ("1001", Some(Code::NumberNoCarrierAccepts)),
+            ("+1514907250", Some(Code::NumberNoCarrierAccepts)),
+            ("+11149072508", Some(Code::NumberNoCarrierAccepts)),
+            ("+0442071234", Some(Code::NumberNoCarrierAccepts)),
+            ("+1234567890123456", Some(Code::NumberNoCarrierAccepts)),
+            ("514-907-2508", Some(Code::NumberNotDigits)),
+            ("+", Some(Code::NumberNotDigits)),
+            ("anonymous", Some(Code::NumberNotDigits)),
+        ] {
+            let found = judge(&system, &snapshot, number).map(|(code, _)| code);
+            assert_eq!(found, code, "{number}");
+        }
+    }
+}

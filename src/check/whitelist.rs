@@ -9,6 +9,8 @@ use crate::pattern::Pattern;
 const DEFAULT: &str = r"\d+";
 /// Timeouts below this many milliseconds are meant as seconds.
 const SHORTEST_TIMEOUT: i64 = 50;
+/// A character that no phone has.
+const MARK: char = '!';
 /// So many digits are tried at most.
 const MOST_DIGITS: usize = 64;
 
@@ -48,19 +50,18 @@ pub(super) fn check_regex(regex: &str, max_digits: i64, place: Place<'_>, into: 
     }
 }
 
-/// What passes although it has another key before or behind what is meant.
+/// What passes although it has another key before or behind what is meant. A mark that no phone has
+/// is put there first: an expression that allows `*` on purpose does not allow that.
 fn unanchored_example(pattern: &Pattern) -> Option<String> {
-    let samples = samples::of(pattern.source());
-    let samples = samples.iter().filter(|sample| pattern.is_match(sample));
-    samples
-        .flat_map(|sample| [format!("*{sample}"), format!("{sample}*")])
-        // An expression that allows `*` itself is meant that way.
-        .find(|longer| !pattern.source().contains('*') && pattern.is_match(longer))
-        .or_else(|| {
-            // Where there are no samples, digits that nobody would write an exception for.
-            let tried = ["*5", "5*5", "55555*55555"];
-            tried.into_iter().find(|it| pattern.is_match(it)).map(str::to_owned)
-        })
+    let mut tried = samples::of(pattern.source());
+    // Where there are no samples, digits that nobody would write an exception for.
+    tried.extend(["5".to_owned(), "5".repeat(10)]);
+    let marked = tried
+        .iter()
+        .flat_map(|digits| [format!("{MARK}{digits}"), format!("{digits}{MARK}")])
+        .find(|marked| pattern.is_match(marked))?;
+    let typed = marked.replace(MARK, "*");
+    Some(if pattern.is_match(&typed) { typed } else { marked })
 }
 
 /// A subject of the longest length on which the expression takes more steps than allowed: numbers
@@ -119,6 +120,9 @@ mod tests {
             (r"(?!911)\d+", true),
             (r"^(1|44)\d+$|^5{10}$", false),
             (r"^1\d+|^2\d+$", true),
+            (r"^[*0-9]+$", false),
+            (r"^\*?[0-9]{10}$", false),
+            (r"\d*", true),
         ] {
             assert_eq!(unanchored(regex).is_some(), passes, "{regex} {:?}", unanchored(regex));
         }
