@@ -1,6 +1,6 @@
 //! What of an account's documents would make a call go wrong.
 //!
-//! [`read`] gathers an account from wherever documents lie; [`findings`] looks at what was gathered
+//! [`read()`] gathers an account from wherever documents lie; [`findings`] looks at what was gathered
 //! and reads nothing. Documents are understood by the code that serves calls (lists, patterns,
 //! settings, what follows a node), so that no second opinion can differ from what happens.
 //! `docs/check.md` explains every code.
