@@ -85,6 +85,7 @@ const SEEDED: &[(&str, i32, &[&str])] = &[
     ("d17-open-to-outsiders", 1, &["open-to-outsiders"]),
     ("d17-public-pattern", 1, &["named-groups-recommended", "open-to-outsiders"]),
     ("no-hunting", 0, &[]),
+    ("slow-by-limit", 0, &[]),
     ("d18-dial-plan", 0, &["dial-plan-not-classified"]),
     ("d19-stale-capture-group", 0, &["stale-capture-group"]),
     ("d20-pivot", 1, &["pivot-follows"]),
@@ -332,6 +333,14 @@ fn a_line_of_kazoo_has_its_own_settings() {
         ("clean", "4.3", true),
     ] {
         assert_eq!(not_here(folder, line), expected, "{folder} {line}");
+    }
+}
+
+#[test]
+fn what_is_slow_is_measured_by_the_limit_of_calls() {
+    for (limit, slow) in [("1000", true), ("1000000", false)] {
+        let (_, report) = report(&seeded("slow-by-limit"), &["--all", "--match-limit", limit]);
+        assert_eq!(codes(&report).contains("whitelist-slow"), slow, "{limit}");
     }
 }
 

@@ -11,6 +11,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use super::{CliError, OutputFormat, account_id};
 use crate::check::{self, Finding, Kazoo, Severity, System};
 use crate::directory::{AccountId, Catalogue, Folder, FolderError};
+use crate::pattern;
 use crate::settings::Settings;
 
 /// Nothing at or above `--min-severity` was found.
@@ -111,6 +112,9 @@ struct Report {
 
 /// Checks and reports on standard output.
 pub async fn run(args: CheckArgs, settings: Settings) -> Result<ExitCode, CliError> {
+    // What is slow is measured by the limit that calls have.
+    let steps = u32::try_from(settings.limits.match_limit.value).unwrap_or(u32::MAX);
+    pattern::limit_matches(steps, |pattern| tracing::debug!(pattern, "a match was given up"));
     let report = match open(&args, &settings) {
         Ok((source, damage)) => {
             let mut report = look(&args, &settings, &*source).await;
