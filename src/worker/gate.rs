@@ -55,6 +55,13 @@ impl Gate {
             .ok_or(Limit::Calls)
     }
 
+    /// Lets a call in that was let in before, by a worker that has just put it on disk and is about
+    /// to give its place back; without a place where there is none.
+    pub(super) async fn let_in_again(&self) -> Pass {
+        let place = timeout(self.patience, Arc::clone(&self.places).acquire_owned()).await;
+        Pass { _place: place.ok().and_then(Result::ok) }
+    }
+
     /// Lets a call in that is ours already: it can only be served.
     pub(super) fn let_in(&self) -> Pass {
         Pass { _place: Arc::clone(&self.places).try_acquire_owned().ok() }
@@ -129,6 +136,21 @@ mod tests {
         assert!(started.elapsed() >= gate.patience);
         // What is ours already is served all the same.
         drop(gate.let_in());
+        drop(gate.let_in_again().await);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_comes_back_takes_the_place_it_had() {
+        let gate = Arc::new(Gate { patience: Duration::from_secs(60), ..gate(1, 1000) });
+        let first = gate.enter("a").await.unwrap();
+        let again = tokio::spawn({
+            let gate = Arc::clone(&gate);
+            async move { gate.let_in_again().await }
+        });
+        tokio::task::yield_now().await;
+        drop(first);
+        let _again = again.await.unwrap();
+        assert_eq!(gate.has_room("b"), Err(Limit::Calls));
     }
 
     #[test]

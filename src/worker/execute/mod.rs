@@ -74,8 +74,7 @@ pub(super) async fn run(shared: Arc<Shared>, session: Arc<Session>, came: Came) 
         // Nothing could be said while the broker is short of memory; calls wait for that to end.
         session.link.unblocked().await;
         let entered = if held {
-            // It was let in before it was put on disk.
-            Ok(shared.gate.let_in())
+            Ok(Box::pin(shared.gate.let_in_again()).await)
         } else {
             Box::pin(shared.gate.enter(account.as_deref().unwrap_or_default())).await
         };
