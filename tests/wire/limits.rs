@@ -79,14 +79,14 @@ async fn more_calls_than_allowed_go_on_after_a_moment(world: &World) -> Result<(
 }
 
 async fn an_account_that_calls_too_fast_is_let_through_unchanged(world: &World) -> Result<()> {
-    let scene = limited(world, &["--account-rate", "2"]).await?;
+    let scene = limited(world, &["--account-rate", "1"]).await?;
     let mut served = Vec::new();
     for _ in 0..4 {
         served.push(fixed(&scene).await?);
     }
     let unchanged = served.iter().filter(|served| goes_on(served)).count();
-    // A slow machine may take so long for two calls that a third is due.
-    ensure!((1..=2).contains(&unchanged), "{unchanged} of 4: {served:#?}");
+    // A slow machine may take so long for a call that another is due.
+    ensure!((1..=3).contains(&unchanged), "{unchanged} of 4: {served:#?}");
     tokio::time::sleep(Duration::from_millis(1100)).await;
     let later = fixed(&scene).await?;
     ensure!(later.told.as_ref().and_then(Told::flow).is_some(), "{later:#?}");
