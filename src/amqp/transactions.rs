@@ -4,6 +4,9 @@
 //! meanwhile the next group gathers. What is committed for one caller is committed for all of its
 //! group or for none.
 //!
+//! Nobody waits for a delivery that is settled alone, so those gather for [`LINGER`] at most, or until
+//! somebody waits: a commit costs the broker and us more than anything else about an answered call.
+//!
 //! * RabbitMQ carries out a commit in one go, in a process that finishes it even when the
 //!   connection is lost meanwhile: messages first, then acknowledgements
 //!   (`rabbit_channel:handle_method`). Only an end of the broker itself can come between.
@@ -31,7 +34,7 @@ use lapin::{
 };
 use tokio::{
     sync::{Notify, oneshot},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{
@@ -44,6 +47,10 @@ use super::{
 const MAX_WAITING: usize = 65_536;
 /// How long the cause of a closed channel may take to be heard.
 const MAX_CAUSE: Duration = Duration::from_millis(500);
+
+/// How long deliveries may wait to be settled while nobody waits for it: a call whose answer is
+/// confirmed is handed out again, and answered again, should this worker die within.
+const LINGER: Duration = Duration::from_millis(5);
 
 /// What becomes of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +81,23 @@ pub(super) struct Transactions {
 #[derive(Default)]
 struct Waiting {
     requests: Vec<(u64, Request)>,
+    /// Whether somebody waits for one of them.
+    urgent: bool,
     last_id: u64,
     closed: bool,
+}
+
+impl Request {
+    /// Whether somebody waits for it.
+    fn is_urgent(&self) -> bool {
+        self.tell.is_some() || !self.messages.is_empty()
+    }
+}
+
+impl Waiting {
+    fn is_urgent(&self) -> bool {
+        self.closed || self.urgent
+    }
 }
 
 impl Transactions {
@@ -105,9 +127,13 @@ impl Transactions {
         }
         waiting.last_id += 1;
         let id = waiting.last_id;
+        let news = waiting.requests.is_empty() || (request.is_urgent() && !waiting.urgent);
+        waiting.urgent |= request.is_urgent();
         waiting.requests.push((id, request));
         drop(waiting);
-        self.more.notify_one();
+        if news {
+            self.more.notify_one();
+        }
         Some(id)
     }
 
@@ -137,21 +163,36 @@ impl Transactions {
         drop(requests);
     }
 
-    /// Returns when something waits; `false` when nothing does and nothing will.
+    /// Returns when something is to be carried out; `false` when nothing is and nothing will be.
     async fn something(&self) -> bool {
+        let mut until = None;
         loop {
             {
                 let waiting = self.lock();
-                if !waiting.requests.is_empty() || waiting.closed {
-                    return !waiting.requests.is_empty();
+                let any = !waiting.requests.is_empty();
+                if waiting.is_urgent() {
+                    return any;
+                }
+                if any {
+                    until.get_or_insert_with(|| Instant::now() + LINGER);
                 }
             }
-            self.more.notified().await;
+            match until {
+                None => self.more.notified().await,
+                Some(until) => {
+                    if timeout_at(until, self.more.notified()).await.is_err() {
+                        return true;
+                    }
+                }
+            }
         }
     }
 
     fn take(&self) -> Vec<Request> {
-        let requests = std::mem::take(&mut self.lock().requests);
+        let mut waiting = self.lock();
+        waiting.urgent = false;
+        let requests = std::mem::take(&mut waiting.requests);
+        drop(waiting);
         requests.into_iter().map(|(_, request)| request).collect()
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
 use super::account::Dialled;
@@ -63,8 +63,8 @@ pub(super) struct Lane {
 pub(super) struct Hold {
     /// How many are being asked.
     pub asked: Arc<AtomicUsize>,
-    /// Whether they may type.
-    pub released: watch::Receiver<bool>,
+    /// Who may type: a permit for each, until its call is over.
+    pub typing: Arc<Semaphore>,
 }
 
 impl Default for Lane {
@@ -101,7 +101,8 @@ impl Prepared {
         let seam = if answerer == Answerer::Echo { Seam::Execute } else { self.seam };
         let ids = line.names().ids(number, line.queue(), seam == Seam::Execute);
         line.listen(number, &lane.sender);
-        let mut playing = Playing { call: self, line, ids, answerer, started, switch: None, hold };
+        let mut playing =
+            Playing { call: self, line, ids, answerer, started, switch: None, hold, typing: None };
         let fate = playing.until_answered(lane, number, seam, started + patience).await;
         line.forget(number);
         fate.unwrap_or_else(|error| Fate::Lost(error.to_string()))
@@ -153,6 +154,8 @@ struct Playing<'a> {
     started: Instant,
     switch: Option<Switch>,
     hold: Option<Hold>,
+    /// Of a call that was held back.
+    typing: Option<OwnedSemaphorePermit>,
 }
 
 impl Playing<'_> {
@@ -173,7 +176,8 @@ impl Playing<'_> {
             let arrived = tokio::select! {
                 biased;
                 arrived = timeout_at(deadline.into(), lane.inbox.recv()) => arrived,
-                () = released(self.hold.as_mut()), if held => {
+                permit = released(self.hold.as_ref()), if held => {
+                    self.typing = permit;
                     self.hold = None;
                     for command in commands.drain(..) {
                         self.command(&command).await?;
@@ -285,10 +289,7 @@ async fn confirmed(handed: Pipeline) {
     let _ = handed.confirmed().await;
 }
 
-/// Returns when callers may type.
-async fn released(hold: Option<&mut Hold>) {
-    if let Some(hold) = hold {
-        // Whoever holds them back and is gone holds them back no longer.
-        let _ = hold.released.wait_for(|released| *released).await;
-    }
+/// Returns when the caller may type.
+async fn released(hold: Option<&Hold>) -> Option<OwnedSemaphorePermit> {
+    Arc::clone(&hold?.typing).acquire_owned().await.ok()
 }

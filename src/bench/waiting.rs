@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::Semaphore;
 
 use super::call::Hold;
 use super::load::{Pacing, Way};
@@ -17,6 +17,8 @@ use super::{BenchError, Options};
 const ASKING: Duration = Duration::from_secs(60);
 /// How long memory is let settle.
 const SETTLING: Duration = Duration::from_secs(1);
+/// How many callers type at once in the end.
+const TYPING: usize = 500;
 const LOOK: Duration = Duration::from_millis(20);
 /// Calls that are over before memory is called idle, one after another.
 const BEFORE: u64 = 20;
@@ -31,8 +33,8 @@ pub(super) async fn measure(bench: &mut Bench, options: &Options) -> Result<Wait
     let idle = bench.usage().map(|usage| usage.rss_kib);
 
     let asked = Arc::new(AtomicUsize::new(0));
-    let (release, released) = watch::channel(false);
-    let hold = Hold { asked: Arc::clone(&asked), released };
+    let typing = Arc::new(Semaphore::new(0));
+    let hold = Hold { asked: Arc::clone(&asked), typing: Arc::clone(&typing) };
     let way = Way { patience: options.patience + ASKING, ..bench.workers.clone() };
     let (everybody, started) = (count as u64, Instant::now());
     let placing =
@@ -43,8 +45,7 @@ pub(super) async fn measure(bench: &mut Bench, options: &Options) -> Result<Wait
     tokio::time::sleep(SETTLING).await;
     let waited = asked.load(Ordering::Relaxed);
     let full = bench.usage().map(|usage| usage.rss_kib);
-    // Nobody hears it where all have given up.
-    let _ = release.send(true);
+    typing.add_permits(TYPING);
     let mut slice = placing.await.unwrap_or_default();
     slice.merge(before);
     bench.check()?;

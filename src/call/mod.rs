@@ -44,6 +44,12 @@ impl Call {
         &self.0
     }
 
+    /// The call, of which nothing is left here.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        Self(std::mem::take(&mut self.0))
+    }
+
     /// The whole object.
     pub fn into_object(self) -> Object {
         self.0

@@ -15,6 +15,7 @@ mod execute;
 mod farewell;
 mod gate;
 pub mod hand_back;
+mod reject;
 mod reports;
 pub mod route;
 mod session;
@@ -28,12 +29,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::amqp::{Delivery, EndReason, Handler, Link};
+use crate::amqp::{Delivery, EXECUTE_QUEUE, EndReason, HELD_QUEUE, Handler, Link};
 use crate::directory::{Database, Directory};
-use crate::kapi::command::Dialect;
-use crate::kapi::inbound::{
-    DecodeLimits, Delivered, DocumentChange, Execute, RejectReason, Waiting, WaitingCaller,
-};
+use crate::kapi::inbound::{DecodeLimits, Delivered, DocumentChange, RejectReason};
 use crate::kapi::{self, Inbound, Rejection};
 use crate::operations::Metrics;
 use crate::operations::inspection::Inspected;
@@ -41,8 +39,8 @@ use crate::operations::limits::{Limit, Limits};
 use crate::operations::records::Records;
 use crate::settings::Seams;
 use execute::{Answered, Unsent};
-use farewell::{Caller, farewell};
 use gate::Gate;
+use reject::reject;
 use reports::Reports;
 use route::{Came, RouteSeam};
 use session::Session;
@@ -94,6 +92,25 @@ impl Shared {
     /// The directory for a caller who waits from now on.
     fn reading(&self) -> Directory {
         self.directory.within(self.options.read_deadline)
+    }
+
+    fn decode(&self, delivery: &Delivery) -> Result<Inbound, Rejection> {
+        let delivered = Delivered {
+            exchange: &delivery.exchange,
+            routing_key: &delivery.routing_key,
+            content_type: delivery.content_type.as_deref(),
+            payload: &delivery.payload,
+        };
+        let decoded = kapi::inbound::decode_within(&delivered, self.options.messages);
+        if let Err(rejection) = &decoded {
+            let limit = match rejection.reason {
+                RejectReason::TooLarge => Limit::MessageSize,
+                RejectReason::TooDeep => Limit::MessageDepth,
+                _ => return decoded,
+            };
+            self.limits.reached(limit, &rejection.detail);
+        }
+        decoded
     }
 }
 
@@ -182,12 +199,29 @@ impl Worker {
         self.tasks.spawn(task);
     }
 
-    fn start(&self, session: Arc<Session>, execute: Execute, held: bool, delivery: Delivery) {
+    /// An execute, or what else is on its queues. It is read by its own task: what comes faster
+    /// than it can be served waits as the bytes that came.
+    fn execute(&self, session: Arc<Session>, delivery: Delivery) {
         let shared = Arc::clone(&self.shared);
-        let span = tracing::info_span!("call", call_id = %execute.call_id);
-        let doubtful = is_doubtful(&delivery);
-        let came = execute::Came { execute, receipt: delivery.receipt, doubtful, held };
-        self.spawn(execute::run(shared, session, came).instrument(span));
+        self.spawn(async move {
+            let (execute, held) = match shared.decode(&delivery) {
+                Ok(Inbound::Execute(execute)) => (Box::new(execute), false),
+                Ok(Inbound::HeldExecute(execute)) => (execute, true),
+                Ok(other) => {
+                    return Box::pin(reject(&shared, &session, delivery, unexpected(&other))).await;
+                }
+                Err(rejection) => {
+                    return Box::pin(reject(&shared, &session, delivery, rejection)).await;
+                }
+            };
+            let span = tracing::info_span!("call", call_id = %execute.call_id);
+            let doubtful = is_doubtful(&delivery);
+            let came = execute::Came { execute, receipt: delivery.receipt, doubtful, held };
+            // The bytes are of no use any more, for however long the caller takes.
+            drop(delivery.payload);
+            // On the heap: a call that still waits to be read needs no room for what comes then.
+            Box::pin(execute::run(shared, session, came).instrument(span)).await;
+        });
     }
 
     /// Work of the route seam.
@@ -214,62 +248,9 @@ impl Worker {
         }
     }
 
-    /// Keeps what cannot be understood, and lets KAZOO go on where it can be told.
     fn reject(&self, session: Arc<Session>, delivery: Delivery, rejection: Rejection) {
         let shared = Arc::clone(&self.shared);
-        self.spawn(async move {
-            let reason = rejection.reason.as_str();
-            shared.metrics.rejected(reason);
-            tracing::warn!(
-                reason,
-                detail = rejection.detail,
-                exchange = delivery.exchange,
-                routing_key = delivery.routing_key,
-                bytes = delivery.payload.len(),
-                "a message cannot be understood; it is kept on the rejected queue"
-            );
-            match rejection.waiting.as_deref() {
-                Some(Waiting::Flow(flow)) => {
-                    execute::release(&shared, &session, flow, "continue_rejected").await.ok();
-                }
-                Some(Waiting::Caller(WaitingCaller { call_id, control_queue })) => {
-                    let caller = Caller {
-                        call_id,
-                        control_queue,
-                        account: None,
-                        language: None,
-                        dialect: Dialect::V43,
-                    };
-                    let farewell = farewell(&shared, &session, caller).await;
-                    if let Err(error) = session.publish_commands(&farewell).await {
-                        tracing::warn!(%error, "the caller could not be told");
-                    }
-                }
-                None => {}
-            }
-            if let Err(error) = session.link.reject(delivery, reason, &rejection.detail).await {
-                tracing::warn!(%error, "the rejected message could not be kept; it comes again");
-            }
-        });
-    }
-
-    fn decode(&self, delivery: &Delivery) -> Result<Inbound, Rejection> {
-        let delivered = Delivered {
-            exchange: &delivery.exchange,
-            routing_key: &delivery.routing_key,
-            content_type: delivery.content_type.as_deref(),
-            payload: &delivery.payload,
-        };
-        let decoded = kapi::inbound::decode_within(&delivered, self.shared.options.messages);
-        if let Err(rejection) = &decoded {
-            let limit = match rejection.reason {
-                RejectReason::TooLarge => Limit::MessageSize,
-                RejectReason::TooDeep => Limit::MessageDepth,
-                _ => return decoded,
-            };
-            self.shared.limits.reached(limit, &rejection.detail);
-        }
-        decoded
+        self.spawn(async move { reject(&shared, &session, delivery, rejection).await });
     }
 
     fn changed(&self, change: &DocumentChange) {
@@ -338,9 +319,10 @@ impl Handler for Worker {
         let Some(session) = self.current() else {
             return;
         };
-        match self.decode(&delivery) {
-            Ok(Inbound::Execute(execute)) => self.start(session, execute, false, delivery),
-            Ok(Inbound::HeldExecute(execute)) => self.start(session, *execute, true, delivery),
+        if [EXECUTE_QUEUE, HELD_QUEUE].contains(&&*delivery.queue) {
+            return self.execute(session, delivery);
+        }
+        match self.shared.decode(&delivery) {
             Ok(inbound) => self.route(session, inbound, delivery),
             Err(rejection) => self.reject(session, delivery, rejection),
         }
@@ -350,7 +332,7 @@ impl Handler for Worker {
         let Some(session) = self.current() else {
             return;
         };
-        match self.decode(&delivery) {
+        match self.shared.decode(&delivery) {
             Ok(inbound) => self.hear(&session, inbound),
             Err(rejection) => self.reject(session, delivery, rejection),
         }

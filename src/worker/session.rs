@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::amqp::{Link, LinkError, Outgoing, Published, Receipt};
-use crate::kapi::{Identity, Inbound, Message};
+use crate::kapi::{Exchange, Identity, Inbound, Message};
 
 /// Events a job may leave unheard; a caller cannot press keys faster than they are handled.
 const MAILBOX: usize = 256;
@@ -86,6 +86,25 @@ impl Session {
             ..outgoing(message, true)
         });
         self.link.settle(receipts.into_iter().collect(), messages).await
+    }
+
+    /// Puts a message on a queue on disk and acknowledges what it comes from, both or neither.
+    pub(super) async fn put_on_disk(
+        &self,
+        receipt: Option<Receipt>,
+        queue: &str,
+        body: Vec<u8>,
+    ) -> Result<Published, LinkError> {
+        let message = Outgoing {
+            exchange: Exchange::Targeted.name(),
+            routing_key: queue,
+            deliver_to_pid: None,
+            body,
+            mandatory: true,
+            persistent: true,
+        };
+        let published = self.link.settle(receipt.into_iter().collect(), [message]).await?;
+        Ok(published.into_iter().next().unwrap_or(Published::Routed))
     }
 
     /// Takes note of an execute; `false` where the same one is being served already.

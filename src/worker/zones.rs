@@ -37,7 +37,7 @@ impl Handler for ZoneListener {
     fn work(&self, _delivery: Delivery) {}
 
     fn reply(&self, delivery: Delivery) {
-        match self.worker.decode(&delivery) {
+        match self.worker.shared.decode(&delivery) {
             Ok(Inbound::DocumentChange(change)) => self.worker.changed(&change),
             Ok(_) => {}
             Err(rejection) => {

@@ -52,7 +52,7 @@ pub(super) struct Decided {
     /// How it ended.
     pub(super) outcome: Outcome,
     /// The destination's route, where it asked for one.
-    pub(super) route: Option<Route>,
+    pub(super) route: Option<Box<Route>>,
 }
 
 /// Something to be sent in its turn.
@@ -108,6 +108,7 @@ impl<'a> Conversation<'a> {
             tracing::warn!(account = account.as_deref().unwrap_or("none"), "no usable Account-ID");
         }
         let (sender, events) = Session::mailbox();
+        let callflow = callflow(&call);
         Self {
             shared,
             session,
@@ -123,7 +124,7 @@ impl<'a> Conversation<'a> {
             put_off: VecDeque::new(),
             listening: false,
             spoken: false,
-            record: Record { began_at_ms: now_ms(), ..Record::default() },
+            record: Record { began_at_ms: now_ms(), callflow, ..Record::default() },
             held: Vec::new(),
             playing: None,
         }
@@ -133,36 +134,54 @@ impl<'a> Conversation<'a> {
     /// left is held. `notice` goes out before the first wait.
     pub(super) async fn run(
         &mut self,
-        gathered: Gathered,
+        gathered: Box<Gathered>,
+        notice: Option<Message>,
+    ) -> Result<Box<Decided>, Interrupted> {
+        let mut away = None;
+        let decided = self.drive(gathered, notice, &mut away).await;
+        self.fetch(&mut away);
+        decided
+    }
+
+    /// [`run`](Self::run), which leaves the call `away` where it was put last.
+    async fn drive(
+        &mut self,
+        gathered: Box<Gathered>,
         mut notice: Option<Message>,
-    ) -> Result<Decided, Interrupted> {
-        let Gathered { job, context, .. } = gathered;
+        away: &mut Option<Packed>,
+    ) -> Result<Box<Decided>, Interrupted> {
+        let Gathered { job, context, .. } = *gathered;
         let (mut action, mut step) = Action::start(job, context, self.now());
-        let mut route = None;
+        let mut route: Option<Box<Route>> = None;
         loop {
             self.changes.note(&step.effects);
             self.held.extend(step.effects.drain(..).map(Held::Effect));
             let event = match step.next {
-                Next::Done(outcome) => return Ok(Decided { action, outcome, route }),
+                Next::Done(outcome) => return Ok(Box::new(Decided { action, outcome, route })),
                 Next::Ask(Question::Route { destination, restrictions }) => {
+                    self.fetch(away);
                     let found = self.route(&destination, restrictions, action.context()).await;
                     let routed = found.routed.clone();
-                    route = Some(found);
+                    route = Some(Box::new(found));
                     Event::Routed(routed)
                 }
                 Next::Wait { wake_at } => {
                     // The caller may take minutes, and so may thousands of others.
-                    let packed = Packed::new(&mut self.call);
-                    let event = match Box::pin(self.before_waiting(notice.take())).await {
-                        Ok(()) => self.next_event(wake_at).await,
-                        Err(interrupted) => Err(interrupted),
-                    };
-                    packed.restore(&mut self.call);
+                    away.get_or_insert_with(|| Packed::new(&mut self.call));
+                    Box::pin(self.before_waiting(notice.take())).await?;
+                    let event = self.next_event(wake_at).await?;
                     self.directory = self.shared.reading();
-                    event?
+                    event
                 }
             };
             step = action.on(self.now(), &event);
+        }
+    }
+
+    /// Has the call at hand again.
+    fn fetch(&mut self, away: &mut Option<Packed>) {
+        if let Some(packed) = away.take() {
+            packed.restore(&mut self.call);
         }
     }
 
@@ -272,6 +291,7 @@ impl<'a> Conversation<'a> {
             control.changed(&call);
         }
         self.call = call;
+        self.record.callflow = callflow(&self.call);
         if !variables.is_empty() {
             self.held.push(Held::Variables(variables));
         }
@@ -376,13 +396,11 @@ impl<'a> Conversation<'a> {
 
     /// Keeps what became of the call.
     pub(super) fn ended(&mut self, seam: &str, end: &'static str) {
-        let flow = self.call.kvs("cf_flow_id").and_then(serde_json::Value::as_str);
         self.shared.records.add(Record {
             call_id: self.call_id.clone(),
             took_ms: self.now(),
             seam: seam.to_owned(),
             account: self.account.as_ref().map(|account| account.as_str().to_owned()),
-            callflow: flow.map(str::to_owned),
             end: end.to_owned(),
             ..std::mem::take(&mut self.record)
         });
@@ -392,6 +410,11 @@ impl<'a> Conversation<'a> {
     pub(super) fn now(&self) -> Millis {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(Millis::MAX)
     }
+}
+
+/// The document whose flow the call is in.
+fn callflow(call: &Call) -> Option<String> {
+    call.kvs("cf_flow_id").and_then(serde_json::Value::as_str).map(str::to_owned)
 }
 
 /// Whether an event says that the media before a noop has ended. Of errors KAZOO does not say

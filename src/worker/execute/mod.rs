@@ -39,7 +39,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// An execute and how it came.
 pub(super) struct Came {
-    pub(super) execute: Execute,
+    pub(super) execute: Box<Execute>,
     /// To settle it with.
     pub(super) receipt: Option<Receipt>,
     /// Whether its call may have ended meanwhile: it was handed out before, or it is old.

@@ -6,6 +6,7 @@ use super::unsent;
 use crate::amqp::{HELD_QUEUE, LinkError, Published, Receipt};
 use crate::call::Call;
 use crate::dynamic_cid::Mode;
+use crate::json::Object;
 use crate::kapi::command::Dialect;
 use crate::kapi::inbound::Execute;
 use crate::kapi::result::Executor;
@@ -36,7 +37,7 @@ pub(super) enum Served {
 
 /// What is to be served.
 pub(super) struct Task<'a> {
-    pub(super) execute: Execute,
+    pub(super) execute: Box<Execute>,
     /// Whether it is kept on disk already.
     pub(super) held: bool,
     /// To settle it with; taken where that is done here.
@@ -66,7 +67,7 @@ pub(super) async fn serve(
 
 struct Execution<'a> {
     conversation: Conversation<'a>,
-    execute: Execute,
+    execute: Box<Execute>,
     held: bool,
     receipt: &'a mut Option<Receipt>,
     /// The answer's name.
@@ -111,20 +112,24 @@ impl<'a> Execution<'a> {
         let shared = conversation.shared;
         // On the heap, here and below, what is over before the caller is waited for: a task is as
         // large as the largest of its steps, for as long as it lives.
-        let gathered = Box::pin(context::gather(
-            &conversation.directory,
-            conversation.account.as_ref(),
-            &conversation.call,
-            self.execute.data.clone(),
-            Seam::Execute,
-        ))
-        .await;
+        let gathered = Box::new(
+            Box::pin(context::gather(
+                &conversation.directory,
+                conversation.account.as_ref(),
+                &conversation.call,
+                self.execute.data.clone(),
+                Seam::Execute,
+            ))
+            .await,
+        );
         shared.reports.departures(&gathered.bad_departures);
         shared.reports.settings(&gathered.context.config);
         let mode = gathered.job.mode();
         if mode == Mode::Manual && !self.held {
             return Box::pin(self.hold(mode)).await;
         }
+        // From here on only its address is needed.
+        (self.execute.data, self.execute.headers) = Default::default();
         match self.act(gathered).await {
             Ok(served) => Ok(served),
             Err(interrupted) => Box::pin(self.interrupted(interrupted, mode.as_str())).await,
@@ -134,11 +139,15 @@ impl<'a> Execution<'a> {
     /// Puts the call on disk, together with its acknowledgement, before its caller hears anything:
     /// whatever dies then, somebody knows that an answer is owed. It is served anew from there.
     async fn hold(&mut self, mode: Mode) -> Result<Served, LinkError> {
-        self.execute.call.clone_from(self.conversation.call.as_object());
         let session = self.conversation.session;
-        let message = kapi::held::message(&self.execute, &session.identity, HELD_QUEUE);
-        let published = session.settle(self.receipt.take(), [&message], Kept::OnDisk).await?;
-        if published.iter().all(|one| *one == Published::Routed) {
+        let body = {
+            // Thousands may wait for the broker's disk at once: as text, and nothing else.
+            self.execute.call = self.conversation.call.take().into_object();
+            let message = kapi::held::message(&self.execute, &session.identity, HELD_QUEUE);
+            self.execute.call = Object::new();
+            message.payload()
+        };
+        if session.put_on_disk(self.receipt.take(), HELD_QUEUE, body).await? == Published::Routed {
             return Ok(Served::Held);
         }
         // A new session declares it again, but this execute is acknowledged already.
@@ -147,7 +156,7 @@ impl<'a> Execution<'a> {
     }
 
     /// Runs the action and answers.
-    async fn act(&mut self, gathered: Gathered) -> Result<Served, Interrupted> {
+    async fn act(&mut self, gathered: Box<Gathered>) -> Result<Served, Interrupted> {
         let identity = &self.conversation.session.identity;
         // KAZOO is told that the answer will take its time, where it does.
         let accepted = kapi::result::accepted(identity, self.executor());
@@ -165,7 +174,7 @@ impl<'a> Execution<'a> {
             context: decided.action.context(),
             outcome: &decided.outcome,
             changes: &conversation.changes,
-            route: decided.route.as_ref(),
+            route: decided.route.as_deref(),
         };
         let (shared, call) = (conversation.shared, &conversation.call);
         let account = conversation.account.as_ref();
@@ -179,7 +188,7 @@ impl<'a> Execution<'a> {
     }
 
     fn executor(&self) -> Executor<'_> {
-        let Execute { server_id, msg_id, .. } = &self.execute;
+        let Execute { server_id, msg_id, .. } = &*self.execute;
         Executor { server_id, msg_id, call_id: &self.conversation.call_id }
     }
 

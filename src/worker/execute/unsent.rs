@@ -8,6 +8,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep};
 
 use super::super::session::Session;
@@ -43,26 +45,29 @@ impl Unsent {
         answers.push(Answer { since: Instant::now(), message });
     }
 
-    /// Sends what is kept.
+    /// Sends what is kept, all at once: each waits for an executor of its own.
     pub(in crate::worker) async fn send(&self, session: &Session) {
         let answers = std::mem::take(&mut *self.lock());
-        for Answer { since, message } in answers {
-            if since.elapsed() > USEFUL {
-                tracing::warn!("an answer is too old to be sent");
-                continue;
+        let all: FuturesUnordered<_> =
+            answers.into_iter().map(|answer| self.send_one(session, answer)).collect();
+        all.collect::<()>().await;
+    }
+
+    async fn send_one(&self, session: &Session, answer: Answer) {
+        let Answer { since, message } = answer;
+        let call_id = message.body.get("Call-ID").and_then(serde_json::Value::as_str);
+        if since.elapsed() > USEFUL {
+            tracing::warn!(call_id, "an answer is too old to be sent");
+            return;
+        }
+        match patiently(session, &message).await {
+            Ok(Published::Routed) => {
+                tracing::info!(call_id, "an answer that a broken session had kept back was sent");
             }
-            match patiently(session, &message).await {
-                Ok(Published::Routed) => {
-                    tracing::info!(
-                        call_id = message.body.get("Call-ID").and_then(serde_json::Value::as_str),
-                        "an answer that a broken session had kept back was sent"
-                    );
-                }
-                Ok(Published::Returned { reason }) => {
-                    tracing::warn!(reason, "nobody takes an answer that was kept back");
-                }
-                Err(_) => self.lock().push(Answer { since, message }),
+            Ok(Published::Returned { reason }) => {
+                tracing::warn!(call_id, reason, "nobody takes an answer that was kept back");
             }
+            Err(_) => self.lock().push(Answer { since, message }),
         }
     }
 

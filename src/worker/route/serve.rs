@@ -134,14 +134,16 @@ async fn act(conversation: &mut Conversation<'_>, job: &Job) -> Result<Served, I
     let shared = conversation.shared;
     let data = job.offer.data.clone();
     let account = conversation.account.as_ref();
-    let mut gathered: Gathered = Box::pin(context::gather(
-        &conversation.directory,
-        account,
-        &conversation.call,
-        data,
-        Seam::Route,
-    ))
-    .await;
+    let mut gathered: Box<Gathered> = Box::new(
+        Box::pin(context::gather(
+            &conversation.directory,
+            account,
+            &conversation.call,
+            data,
+            Seam::Route,
+        ))
+        .await,
+    );
     shared.reports.departures(&gathered.bad_departures);
     shared.reports.settings(&gathered.context.config);
     if job.offer.way == Way::Shared {
