@@ -9,5 +9,6 @@ pub mod logs;
 mod metrics;
 pub mod records;
 pub mod service;
+pub mod timeline;
 
 pub use metrics::Metrics;

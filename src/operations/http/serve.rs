@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::console::Peer;
 use super::hosts::Local;
 
 /// What one listener takes on.
@@ -86,7 +87,9 @@ pub(super) async fn serve(
 
 async fn connection(stream: TcpStream, router: Router, bounds: Bounds, stop: CancellationToken) {
     let local = Local(stream.local_addr().ok());
-    let service = TowerToHyperService::new(router.layer(axum::Extension(local)));
+    let peer = Peer(stream.peer_addr().ok());
+    let router = router.layer(axum::Extension(local)).layer(axum::Extension(peer));
+    let service = TowerToHyperService::new(router);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head)

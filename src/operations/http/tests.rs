@@ -58,12 +58,12 @@ async fn page(bounds: Bounds) -> (SocketAddr, CancellationToken, JoinHandle<()>)
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let open = || get(async || "open\n");
-    let router = Router::new()
-        .route("/", get(async || "page\n").post(async || "done\n"))
+    let router = Router::new().route("/", get(async || "page\n").post(async || "done\n"));
+    let open = Router::new()
         .route("/healthz", open())
         .route("/readyz", open())
         .route("/metrics", open());
-    let router = guarded(router, Hosts::new(address, &["cid.example.com".to_owned()]));
+    let router = guarded(router, open, &Hosts::new(address, &["cid.example.com".to_owned()]));
     let stop = CancellationToken::new();
     let server = tokio::spawn(serve(listener, router, bounds, stop.clone()));
     (address, stop, server)
