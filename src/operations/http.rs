@@ -131,4 +131,6 @@ async fn render(State(shared): State<Shared>) -> Response {
 }
 
 #[cfg(test)]
+mod rig;
+#[cfg(test)]
 mod tests;

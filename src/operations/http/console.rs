@@ -32,7 +32,7 @@ use crate::operations::Metrics;
 use crate::operations::ends::{self, ENDS};
 use crate::operations::health::Health;
 use crate::operations::records::Records;
-use crate::settings::{self, ConsoleAccess, Settings};
+use crate::settings::{self, ConsoleAccess, Settings, redacted};
 
 /// Where other zones' change notices come from: the zone's name and the state of its session.
 pub type Zone = (String, watch::Receiver<SessionState>);
@@ -102,7 +102,10 @@ fn shown(settings: &Settings) -> Value {
             "name": row.name,
             "value": row.value,
             "origin": row.origin,
-            "default": about.map(|setting| setting.default),
+            "default": about.map(|setting| {
+                // The broker's usual password is no secret; nor is it something to show.
+                if setting.secret { redacted(setting.default) } else { setting.default.to_owned() }
+            }),
             "meaning": about.map(|setting| setting.meaning),
         })
     });
@@ -126,3 +129,6 @@ async fn words() -> Response {
     });
     answer(StatusCode::OK, &words)
 }
+
+#[cfg(test)]
+mod tests;
