@@ -74,7 +74,7 @@ pub enum Command {
     /// Joins the cluster that config.ini describes and serves calls until SIGTERM or SIGINT; then
     /// takes no new calls, lets those in flight finish within --grace, and exits. SIGHUP empties
     /// the caches. Health is at /healthz and /readyz, metrics are at /metrics of the --listen
-    /// address. Log lines go to standard output.
+    /// address, the console is at /. Log lines go to standard output.
     Run(run::RunArgs),
     /// Report what in an account's documents would make a call go wrong
     ///

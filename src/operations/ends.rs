@@ -104,10 +104,23 @@ impl Class {
 /// The class of a word of [`ENDS`].
 pub fn class(word: &str) -> Option<Class> {
     Some(match word {
-        "static" | "static_callflow" | "static_inline" | "static_callflow_inexact" | "native"
-        | "set_cid" | "continue" | "resume" | "resume_callflow" => Class::Decided,
-        "continue_unlocated" | "continue_doubtful" | "continue_uncontrolled" | "continue_overdue"
-        | "continue_unheld" | "continue_limited" | "continue_rejected" | "continue_panicked"
+        "static"
+        | "static_callflow"
+        | "static_inline"
+        | "static_callflow_inexact"
+        | "native"
+        | "set_cid"
+        | "continue"
+        | "resume"
+        | "resume_callflow" => Class::Decided,
+        "continue_unlocated"
+        | "continue_doubtful"
+        | "continue_uncontrolled"
+        | "continue_overdue"
+        | "continue_unheld"
+        | "continue_limited"
+        | "continue_rejected"
+        | "continue_panicked"
         | "late" => Class::Undecided,
         "stop" | "refused" | "hang_up" => Class::Ended,
         "destroyed" | "disconnected" | "transferred" | "usurped" | "pivoted" | "channel_gone"

@@ -13,6 +13,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::ends;
+use super::running::Running;
 use super::timeline::Timeline;
 
 /// A label set of name and value pairs with fixed names.
@@ -40,6 +41,8 @@ pub struct Metrics {
     limits: Family<Labels, Counter>,
     zones: Family<Vec<(&'static str, String)>, Gauge<i64, AtomicI64>>,
     timeline: Timeline,
+    /// Calls being served.
+    pub running: Running,
     /// Calls in flight.
     pub in_flight: Gauge<i64, AtomicI64>,
     /// Whether the worker consumes: 1 or 0.
@@ -77,6 +80,7 @@ impl Metrics {
             limits: Family::default(),
             zones: Family::default(),
             timeline: Timeline::default(),
+            running: Running::default(),
             in_flight: Gauge::default(),
             consuming: Gauge::default(),
         };

@@ -8,6 +8,7 @@ pub mod limits;
 pub mod logs;
 mod metrics;
 pub mod records;
+pub mod running;
 pub mod service;
 pub mod timeline;
 

@@ -231,9 +231,15 @@ mod tests {
     #[test]
     fn numbers_in_a_text_are_masked_and_ids_are_not() {
         for (text, shown) in [
-            ("The caller's number becomes `+15149072508`.", "The caller's number becomes `+xxxxxxxx508`."),
+            (
+                "The caller's number becomes `+15149072508`.",
+                "The caller's number becomes `+xxxxxxxx508`.",
+            ),
             ("*2015149072508 leads to", "*xxxxxxxxxx508 leads to"),
-            ("list f17a6be2d09c4d3c8b5e24a1c7093d68, 01", "list f17a6be2d09c4d3c8b5e24a1c7093d68, 01"),
+            (
+                "list f17a6be2d09c4d3c8b5e24a1c7093d68, 01",
+                "list f17a6be2d09c4d3c8b5e24a1c7093d68, 01",
+            ),
             ("sip:15149072508@a", "sip:xxxxxxxx508@a"),
             ("", ""),
             ("ä 1234 é", "ä x234 é"),

@@ -53,5 +53,7 @@ export async function inaccessible(page) {
 export const overflow = (page) =>
   page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
-export const picture = (page, name, fullPage = true) =>
-  page.screenshot({ path: `${PICTURES}${name}.png`, fullPage });
+export async function picture(page, name, fullPage = true) {
+  await page.evaluate(() => scrollTo({ top: 0, behavior: "instant" }));
+  await page.screenshot({ path: `${PICTURES}${name}.png`, fullPage });
+}

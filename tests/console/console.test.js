@@ -43,7 +43,7 @@ const shows = (page, selector, text) => page.locator(selector, { hasText: text }
 test("a worker without calls says so", async () => {
   await visit(async (page) => {
     await shows(page, "#ready", "This worker takes calls.");
-    await shows(page, "#links", "Connected");
+    await shows(page, "#links", "Up");
     await shows(page, "#calls-note", "No call has ended");
     await shows(page, "#rate-chart", "no calls");
     await shows(page, "#settings-table", "flag --couchdb-uri");
@@ -87,18 +87,30 @@ test("calls appear without a reload, and their times in the charts", async () =>
   });
 });
 
+test("a call that waits for its caller is shown for as long", async () => {
+  await visit(async (page) => {
+    // Nothing is typed, so that the action waits until its time is up.
+    const call = place("*65149072508");
+    await shows(page, "#running tbody tr", EXAMPLE.account);
+    await picture(page, "waiting", false);
+    await call;
+    await page.locator("#running").waitFor({ state: "hidden" });
+    await shows(page, "#calls-table", "no_digits");
+  });
+});
+
 test("calls can be filtered", async () => {
   await visit(async (page) => {
-    await rows(page).nth(5).waitFor();
+    await rows(page).nth(6).waitFor();
     await page.getByLabel("Search").fill("digits_accepted");
     assert.equal(await rows(page).count(), 1);
-    await shows(page, "#calls-note", "1 of 6 calls.");
+    await shows(page, "#calls-note", "1 of 7 calls.");
     await page.getByLabel("Search").fill("");
     await page.locator("#filter-class").selectOption("ended with a message");
     assert.equal(await rows(page).count(), 1);
     await page.locator("#filter-class").selectOption("in any way");
     await page.locator("#filter-account").selectOption(EXAMPLE.account);
-    assert.equal(await rows(page).count(), 6);
+    assert.equal(await rows(page).count(), 7);
     await page.getByLabel("Search").fill("nothing of this kind");
     assert.equal(await rows(page).count(), 0);
   });
@@ -107,7 +119,7 @@ test("calls can be filtered", async () => {
 test("a call has an address, which shows its record", async () => {
   let hash;
   await visit(async (page) => {
-    await rows(page).nth(5).waitFor();
+    await rows(page).nth(6).waitFor();
     await page.getByLabel("Search").fill("Awesome Co.");
     const link = rows(page).first().getByRole("link");
     await link.focus();
@@ -172,7 +184,7 @@ for (const [name, options] of [
 ]) {
   test(`everything fits and can be read: ${name}`, async () => {
     await visit(async (page) => {
-      await rows(page).nth(5).waitFor();
+      await rows(page).nth(6).waitFor();
       await page.locator("[name=account]").fill(EXAMPLE.account);
       await page.locator("[name=dial]").fill("*2015149072508");
       await page.getByRole("button", { name: "Simulate" }).click();
@@ -253,7 +265,7 @@ test("the page says when the broker is away, and when it is back", async () => {
 test("the page says when the worker is away, and goes on with the next one", async () => {
   const expected = (text) => text.includes("ERR_") || text.includes("Failed to load");
   await visit(async (page) => {
-    await rows(page).nth(5).waitFor();
+    await rows(page).nth(6).waitFor();
     await worker.stop();
     await page.locator("#live", { hasText: "Nothing heard since" }).waitFor({ timeout: 15000 });
     await shows(page, "#ready", "The worker does not answer.");

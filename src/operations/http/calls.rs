@@ -33,9 +33,7 @@ pub(super) async fn list(
 ) -> Response {
     match asked {
         Ok(Query(Asked { limit: None })) => records(&kept.latest(USUAL)),
-        Ok(Query(Asked { limit: Some(limit @ 1..=MOST) })) => {
-            records(&kept.latest(limit))
-        }
+        Ok(Query(Asked { limit: Some(limit @ 1..=MOST) })) => records(&kept.latest(limit)),
         _ => refusal(
             StatusCode::BAD_REQUEST,
             &format!("only `limit` can be asked for, a whole number from 1 to {MOST}"),

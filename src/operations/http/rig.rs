@@ -138,7 +138,8 @@ impl Rig {
         let length = body.len();
         let length =
             if length > 0 { format!("Content-Length: {length}\r\n") } else { String::new() };
-        let request = format!("{line} HTTP/1.1\r\n{host}Connection: close\r\n{head}{length}\r\n{body}");
+        let request =
+            format!("{line} HTTP/1.1\r\n{host}Connection: close\r\n{head}{length}\r\n{body}");
         Answer(ask(self.address, &request).await)
     }
 

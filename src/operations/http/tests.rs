@@ -15,10 +15,8 @@ async fn page(bounds: Bounds) -> (SocketAddr, CancellationToken, JoinHandle<()>)
     let address = listener.local_addr().unwrap();
     let open = || get(async || "open\n");
     let router = Router::new().route("/", get(async || "page\n").post(async || "done\n"));
-    let open = Router::new()
-        .route("/healthz", open())
-        .route("/readyz", open())
-        .route("/metrics", open());
+    let open =
+        Router::new().route("/healthz", open()).route("/readyz", open()).route("/metrics", open());
     let router = guarded(router, open, &Hosts::new(address, &["cid.example.com".to_owned()]));
     let stop = CancellationToken::new();
     let server = tokio::spawn(serve(listener, router, bounds, stop.clone()));

@@ -17,9 +17,7 @@ const NOT_FROM_HERE: &str = "the console answers connections from its own machin
 
 /// The other end of the connection a request came over.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::operations::http) struct Peer(
-    pub(in crate::operations::http) Option<SocketAddr>,
-);
+pub(in crate::operations::http) struct Peer(pub(in crate::operations::http) Option<SocketAddr>);
 
 /// The layer around the console's routes.
 pub(super) async fn guard(

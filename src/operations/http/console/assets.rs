@@ -77,7 +77,8 @@ mod tests {
     fn the_page_names_files_that_are_here_and_nothing_from_elsewhere() {
         let page = ALL.iter().find(|asset| asset.path == "/").unwrap().text;
         for attribute in ["src=\"", "href=\""] {
-            for target in page.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            for target in page.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap())
+            {
                 let file = format!("/{target}");
                 let known = ALL.iter().any(|asset| asset.path == file) || target.starts_with('#');
                 assert!(known, "{target}");
@@ -85,7 +86,8 @@ mod tests {
         }
         for asset in ALL.iter().filter(|asset| asset.kind == SCRIPT) {
             for line in asset.text.lines().filter(|line| line.starts_with("import ")) {
-                let file = line.split("\"./").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+                let file =
+                    line.split("\"./").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
                 let file = format!("/console/{file}");
                 assert!(ALL.iter().any(|asset| asset.path == file), "{}: {line}", asset.path);
             }

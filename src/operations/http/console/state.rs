@@ -14,8 +14,12 @@ use crate::operations::Metrics;
 use crate::operations::health::Health;
 use crate::operations::http::Readiness;
 use crate::operations::records::now_ms;
+use crate::operations::running::RunningCall;
 use crate::operations::timeline::Stretch;
 use crate::settings::Settings;
+
+/// Calls in flight that are named.
+const OLDEST: usize = 10;
 
 /// What stays the same, and who knows the rest.
 pub(super) struct Worker {
@@ -45,6 +49,7 @@ pub(super) struct State<'a> {
     other_zones: Vec<FarLink<'a>>,
     in_flight: i64,
     most_in_flight: u16,
+    oldest: Vec<RunningCall>,
     last_minute: Stretch,
 }
 
@@ -101,6 +106,7 @@ impl Worker {
                 .collect(),
             in_flight: metrics.in_flight.get(),
             most_in_flight: self.most_calls,
+            oldest: metrics.running.oldest(OLDEST),
             last_minute: metrics.timeline().last_minute(),
         }
     }

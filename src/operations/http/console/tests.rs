@@ -9,6 +9,7 @@ use super::assets;
 use crate::amqp::SessionState;
 use crate::operations::http::rig::{Answer, PATIENCE, Rig};
 use crate::operations::records::Record;
+use crate::operations::running::RunningCall;
 
 const ACCOUNT: &str = "c1d0f3a8b27e4c65913d0ae84f5b6d21";
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -51,7 +52,8 @@ impl Stream {
 
     /// The data of the events of this name so far.
     fn data(&self, name: &str) -> Vec<Value> {
-        let events = self.text.split(&format!("event: {name}\n")).skip(1);
+        let head = format!("event: {name}\n");
+        let events = self.text.split(&head).skip(1);
         let data = events.filter_map(|event| event.split_once("data: ")?.1.lines().next());
         data.map(|data| serde_json::from_str(data).unwrap()).collect()
     }
@@ -105,6 +107,8 @@ async fn every_answer_has_a_policy_for_the_browser() {
 async fn the_state_tells_of_each_connection() {
     let rig = Rig::new(&["--node", "cid@apps1", "--prefetch", "50"]).await;
     rig.metrics.in_flight.set(3);
+    let call = RunningCall { call_id: "a@b".to_owned(), account: None, began_at_ms: 7 };
+    let serving = rig.metrics.running.begin(call);
     let state = rig.get("/state").await.json();
     for (member, value) in [
         ("/node", json!("cid@apps1")),
@@ -116,10 +120,12 @@ async fn the_state_tells_of_each_connection() {
         ("/other_zones/0/state", json!("waiting")),
         ("/in_flight", json!(3)),
         ("/most_in_flight", json!(50)),
+        ("/oldest", json!([{"call_id": "a@b", "began_at_ms": 7}])),
         ("/last_minute/p50_us", Value::Null),
     ] {
         assert_eq!(state.pointer(member), Some(&value), "{member}: {state:#}");
     }
+    drop(serving);
     rig.session.send_replace(SessionState::Down { last_error: "refused".to_owned() });
     let state = rig.get("/state").await.json();
     assert_eq!(state["ready"], false);
@@ -151,7 +157,10 @@ async fn every_reason_and_end_has_its_meaning() {
     let rig = Rig::new(&[]).await;
     let words = rig.get("/words").await.json();
     assert_eq!(words["reasons"]["entry"], "an entry of the list has the dialled key");
-    assert_eq!(words["ends"]["destroyed"], json!({"meaning": "the caller hung up", "class": "gone"}));
+    assert_eq!(
+        words["ends"]["destroyed"],
+        json!({"meaning": "the caller hung up", "class": "gone"})
+    );
     rig.end().await;
 }
 
@@ -167,7 +176,8 @@ async fn a_call_is_simulated_as_on_the_command_line() {
     assert!(told["steps"].as_array().unwrap().len() > 3, "{told:#}");
     // As a page of the worker's own asks.
     let head = format!("{JSON}Origin: http://localhost:{0}\r\nHost: localhost:{0}\r\n", 8090);
-    let body = json!({"account": ACCOUNT, "dial": "*65149072508", "from": "", "keys": "4165550123"});
+    let body =
+        json!({"account": ACCOUNT, "dial": "*65149072508", "from": "", "keys": "4165550123"});
     let answer = simulate(&rig, &head, &body.to_string()).await;
     assert_eq!(answer.json()["reason"], "digits_accepted", "{}", answer.0);
     rig.end().await;
@@ -286,7 +296,10 @@ async fn a_stream_says_when_the_broker_goes_and_ends_with_the_listener() {
     stream.until("gone away").await;
     rig.stop.cancel();
     let mut rest = String::new();
-    timeout(Duration::from_secs(5), stream.stream.read_to_string(&mut rest)).await.unwrap().unwrap();
+    timeout(Duration::from_secs(5), stream.stream.read_to_string(&mut rest))
+        .await
+        .unwrap()
+        .unwrap();
     assert!(rest.ends_with("0\r\n\r\n"), "it ended without an end: {rest}");
     rig.end().await;
 }

@@ -70,15 +70,15 @@ function row(call) {
   const made = element(
     "tr",
     {},
-    cell("Time", element("time", { title: moment(call.began_at_ms) }, clock(call.began_at_ms)), "time"),
-    cell("Call", element("a", { href: link(call.call_id), class: "code" }, call.call_id)),
-    cell("Account", call.account && element("span", { class: "code", title: call.account }, short(call.account))),
-    cell("Mode", call.mode),
-    cell("Caller ID", callerId(call)),
-    cell("Destination", call.destination),
-    cell("Reason", call.reason && element("span", { title: reasonMeans(call.reason) }, call.reason)),
-    cell("Ended", ended(call)),
-    cell("Took", took(call.took_ms), "number"),
+    cell("Time", element("time", { title: moment(call.began_at_ms) }, clock(call.began_at_ms)), "time first"),
+    cell("Call", element("a", { href: link(call.call_id), class: "code" }, call.call_id), "whole"),
+    cell("Account", call.account && element("span", { class: "code", title: call.account }, short(call.account)), "named"),
+    cell("Mode", call.mode, "named"),
+    cell("Caller ID", callerId(call), "named"),
+    cell("Destination", call.destination, "named"),
+    cell("Reason", call.reason && element("span", { title: reasonMeans(call.reason) }, call.reason), "named"),
+    cell("Ended", ended(call), "first"),
+    cell("Took", took(call.took_ms), "number first"),
   );
   made.call = call;
   return made;

@@ -1,10 +1,9 @@
 // Two small charts of the slots that the worker keeps.
 
 import { byId, drawn, element } from "./dom.js";
-import { CLASSES, rate, took } from "./words.js";
+import { CLASSES, plain, took } from "./words.js";
 
 const SLOTS = 120;
-const WIDTH = 600;
 const HEIGHT = 170;
 const LEFT = 52;
 const BOTTOM = 20;
@@ -12,27 +11,44 @@ const TOP = 8;
 
 let slots = [];
 let slotSeconds = 5;
+/** As wide as the page gives, so that the text keeps its size. */
+let width = 600;
 
 /** What the worker tells: all slots where `fresh`, otherwise those that came since. */
 export function addSlots({ fresh, slot_s: seconds, slots: told }) {
   slotSeconds = seconds;
   slots = (fresh ? told : [...slots, ...told]).slice(-SLOTS);
+  draw();
+}
+
+function draw() {
   const shown = aligned();
   drawRates(shown);
   drawTimes(shown);
 }
 
+/** Draws anew where the page has got another width. */
+export function startCharts() {
+  const observer = new ResizeObserver(([{ contentRect }]) => {
+    const now = Math.max(240, Math.round(contentRect.width));
+    if (now === width) return;
+    width = now;
+    draw();
+  });
+  observer.observe(byId("rate-chart"));
+}
+
 /** So many slots as fit, with gaps where the worker was not there yet. */
 const aligned = () => [...Array(SLOTS - slots.length).fill(null), ...slots];
 
-const x = (index) => LEFT + (index * (WIDTH - LEFT)) / SLOTS;
+const x = (index) => LEFT + (index * (width - LEFT)) / SLOTS;
 const y = (share) => HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP);
 
 const total = (slot) => CLASSES.reduce((sum, [name]) => sum + (slot?.[name] ?? 0), 0);
 
 function drawRates(shown) {
   const top = ceiling(Math.max(...shown.map(total)) / slotSeconds, 1);
-  const step = (WIDTH - LEFT) / SLOTS;
+  const step = (width - LEFT) / SLOTS;
   const bars = CLASSES.map(([name]) => drawn("path", { class: name, d: "" }));
   const paths = CLASSES.map(() => []);
   shown.forEach((slot, index) => {
@@ -51,7 +67,7 @@ function drawRates(shown) {
   const all = sums.reduce((sum, count) => sum + count, 0);
   const words = CLASSES.map(([, said], order) => `${sums[order]} ${said}`).join(", ");
   const label = all === 0 ? "No calls in the last 10 minutes" : `Calls of the last 10 minutes: ${words}`;
-  const ticks = [0, top / 2, top].map((value) => [value / top, rate(value)]);
+  const ticks = [0, top / 2, top].map((value) => [value / top, plain(value)]);
   byId("rate-chart").replaceChildren(chart(label, ticks, all === 0 ? "no calls" : null, bars));
   const entries = CLASSES.map(([name, said], order) => {
     const mark = drawn("rect", { class: name, width: 20, height: 12 });
@@ -80,7 +96,7 @@ function drawTimes(shown) {
     : "No answer was measured in the last 10 minutes";
   const ticks = [];
   for (let power = low; power <= high; power += 1) {
-    ticks.push([share(10 ** power), took(10 ** power / 1000)]);
+    ticks.push([share(10 ** power), power < 6 ? `${plain(10 ** power / 1000)} ms` : `${plain(10 ** power / 1e6)} s`]);
   }
   byId("time-chart").replaceChildren(chart(label, ticks, last ? null : "no answers", lines));
   const entries = [["p50", "median"], ["p99", "99 of 100 within"]].map(([name, words]) => {
@@ -109,17 +125,17 @@ function path(points) {
 
 function chart(label, ticks, empty, content) {
   const lines = ticks.flatMap(([share, text]) => [
-    drawn("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y(share), y2: y(share) }),
+    drawn("line", { class: "grid", x1: LEFT, x2: width, y1: y(share), y2: y(share) }),
     drawn("text", { x: LEFT - 6, y: y(share) + 4, "text-anchor": "end" }, text),
   ]);
   const times = [[0, "−10 min", "start"], [0.5, "−5 min", "middle"], [1, "now", "end"]].map(
     ([share, text, anchor]) =>
-      drawn("text", { x: LEFT + share * (WIDTH - LEFT), y: HEIGHT - 5, "text-anchor": anchor }, text),
+      drawn("text", { x: LEFT + share * (width - LEFT), y: HEIGHT - 5, "text-anchor": anchor }, text),
   );
   const nothing = empty
-    ? [drawn("text", { x: (WIDTH + LEFT) / 2, y: HEIGHT / 2, "text-anchor": "middle" }, empty)]
+    ? [drawn("text", { x: (width + LEFT) / 2, y: HEIGHT / 2, "text-anchor": "middle" }, empty)]
     : [];
-  const box = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label };
+  const box = { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": label };
   return drawn("svg", box, ...lines, ...content, ...times, ...nothing);
 }
 

@@ -1,7 +1,7 @@
 // Starts the page and listens to the worker.
 
 import { addCalls, showNamedCall, startCalls } from "./calls.js";
-import { addSlots } from "./charts.js";
+import { addSlots, startCharts } from "./charts.js";
 import { byId, element, say } from "./dom.js";
 import { showSettings } from "./settings.js";
 import { startSimulate } from "./simulate.js";
@@ -45,6 +45,7 @@ function watch() {
   say(ready, "The worker does not answer. What is shown below may no longer be true.");
 }
 
+startCharts();
 startCalls();
 startSimulate();
 setInterval(watch, 1000);

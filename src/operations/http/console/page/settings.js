@@ -17,12 +17,12 @@ const row = ({ name, value, origin, meaning }) =>
   element(
     "tr",
     { "data-origin": origin },
-    element("th", { scope: "row", "data-label": "Setting" }, element("span", { class: "code" }, name)),
-    element("td", { "data-label": "Value" }, element("span", { class: "code" }, value)),
+    element("th", { scope: "row", class: "whole" }, element("span", { class: "code" }, name)),
+    element("td", { "data-label": "Value", class: "named" }, element("span", { class: "code" }, value)),
     element(
       "td",
-      { "data-label": "Comes from" },
+      { "data-label": "Comes from", class: "named" },
       element("span", { class: origin === "default" ? "quiet" : null }, origin),
     ),
-    element("td", { "data-label": "Meaning" }, element("span", { class: "quiet" }, meaning)),
+    element("td", { class: "whole" }, element("span", { class: "quiet" }, meaning)),
   );

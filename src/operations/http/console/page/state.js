@@ -3,8 +3,9 @@
 import { byId, element, say } from "./dom.js";
 import { CLASSES, moment, rate, since, took } from "./words.js";
 
-const SAID = { up: "Connected", waiting: "Waiting", down: "Down" };
+const SAID = { up: "Up", waiting: "Waiting", down: "Down" };
 const MINUTE_S = 60;
+const WAITING_MS = 1000;
 
 export function showState(state) {
   say(
@@ -26,6 +27,8 @@ export function showState(state) {
     ["CouchDB", state.couchdb],
     ...state.other_zones.map((link) => [`Notices of zone ${link.zone}`, link]),
   ]);
+
+  showRunning(state.oldest, state.now_ms);
 
   const minute = state.last_minute;
   const calls = CLASSES.reduce((sum, [name]) => sum + minute[name], 0);
@@ -57,6 +60,28 @@ function showLinks(links) {
     say(word, SAID[link.state] ?? link.state);
     say(text, link.text);
   });
+}
+
+/** Calls that answer at once come and go too quickly to be read; those that wait are of interest. */
+function showRunning(calls, now) {
+  const waiting = calls.filter((call) => now - call.began_at_ms >= WAITING_MS);
+  const table = byId("running");
+  const rows = resized(table.tBodies[0], waiting.length, () =>
+    element(
+      "tr",
+      {},
+      element("td", { class: "time" }),
+      element("td", { class: "code whole" }),
+      element("td", { class: "code" }),
+    ),
+  );
+  waiting.forEach(({ call_id: id, account, began_at_ms: began }, index) => {
+    const [time, call, of] = rows[index].children;
+    say(time, `${Math.floor((now - began) / 1000)} s`);
+    say(call, id);
+    say(of, account ?? "");
+  });
+  table.hidden = waiting.length === 0;
 }
 
 function showFigures(figures) {

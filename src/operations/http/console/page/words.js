@@ -55,5 +55,8 @@ export function since(seconds) {
   return minutes > 0 ? `${minutes} min` : `${Math.floor(seconds)} s`;
 }
 
+/** A number without zeros behind the point. */
+export const plain = (number) => String(Number(number.toPrecision(3)));
+
 export const rate = (perSecond) =>
   perSecond >= 100 || perSecond === 0 ? String(Math.round(perSecond)) : perSecond.toFixed(perSecond >= 10 ? 1 : 2);
