@@ -23,7 +23,10 @@ const PER_OCTAVE: f64 = 4.0;
 /// Where the first bucket begins, in seconds.
 const SHORTEST: f64 = 50e-6;
 /// Up to about ten minutes.
-const BUCKETS: usize = 96;
+const BUCKETS: u8 = 96;
+
+/// How many times lie in each bucket.
+type Counts<T> = [T; BUCKETS as usize];
 
 const CLASSES: usize = Class::ALL.len();
 
@@ -49,7 +52,7 @@ struct Slot {
 }
 
 #[derive(Debug, Clone)]
-struct Times([u32; BUCKETS]);
+struct Times(Counts<u32>);
 
 /// A stretch of time as it is shown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -100,7 +103,7 @@ impl Timeline {
         let Some(slot) = ring.slots.back_mut() else { return };
         slot.ends[class as usize] = slot.ends[class as usize].saturating_add(1);
         if let Some(seconds) = seconds {
-            slot.times.get_or_insert_with(|| Box::new(Times([0; BUCKETS]))).add(seconds);
+            slot.times.get_or_insert_with(|| Box::new(Times([0; BUCKETS as usize]))).add(seconds);
         }
     }
 
@@ -146,7 +149,7 @@ impl Timeline {
 impl Times {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped before
     fn add(&mut self, seconds: f64) {
-        let bucket = ((seconds / SHORTEST).log2() * PER_OCTAVE).clamp(0.0, BUCKETS as f64 - 1.0);
+        let bucket = ((seconds / SHORTEST).log2() * PER_OCTAVE).clamp(0.0, f64::from(BUCKETS - 1));
         let count = &mut self.0[bucket as usize];
         *count = count.saturating_add(1);
     }
@@ -154,7 +157,7 @@ impl Times {
 
 /// Several slots in one.
 fn stretch<'a>(slots: impl IntoIterator<Item = &'a Slot>) -> Stretch {
-    let (mut ends, mut times) = ([0; CLASSES], [0; BUCKETS]);
+    let (mut ends, mut times): (_, Counts<u64>) = ([0; CLASSES], [0; BUCKETS as usize]);
     let add = |sums: &mut [u64], counts: &[u32]| {
         for (sum, count) in sums.iter_mut().zip(counts) {
             *sum += u64::from(*count);
@@ -173,15 +176,15 @@ fn stretch<'a>(slots: impl IntoIterator<Item = &'a Slot>) -> Stretch {
 
 /// Microseconds in the middle of the bucket that the percentile lies in.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // positive, at most ten minutes
-fn percentile(times: &[u64; BUCKETS], percent: u64) -> Option<u64> {
+fn percentile(times: &Counts<u64>, percent: u64) -> Option<u64> {
     let all: u64 = times.iter().sum();
     let rank = (all * percent).div_ceil(100);
     let mut below = 0;
-    let bucket = times.iter().position(|count| {
-        below += count;
+    let (bucket, _) = (0..BUCKETS).zip(times).find(|(_, count)| {
+        below += *count;
         below >= rank && rank > 0
     })?;
-    let octaves = (bucket as f64 + 0.5) / PER_OCTAVE;
+    let octaves = (f64::from(bucket) + 0.5) / PER_OCTAVE;
     Some((SHORTEST * octaves.exp2() * 1e6).round() as u64)
 }
 
@@ -190,7 +193,8 @@ mod tests {
     use super::*;
 
     fn near(measured: Option<u64>, microseconds: f64) -> bool {
-        measured.is_some_and(|measured| (measured as f64 / microseconds - 1.0).abs() < 0.1)
+        let measured = measured.and_then(|measured| u32::try_from(measured).ok());
+        measured.is_some_and(|measured| (f64::from(measured) / microseconds - 1.0).abs() < 0.1)
     }
 
     #[test]

@@ -90,20 +90,20 @@ struct Flags {
     settings: GlobalArgs,
 }
 
-/// A running listener; it stops when dropped.
-pub(super) struct Rig {
-    pub(super) address: SocketAddr,
+/// What stands behind a listener: a worker that is ready, with the example account.
+pub(super) struct Behind {
+    pub(super) console: Console,
     pub(super) records: Arc<Records>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) session: watch::Sender<SessionState>,
-    pub(super) database: watch::Sender<DatabaseState>,
-    pub(super) stop: CancellationToken,
-    server: Option<JoinHandle<()>>,
+    health: Arc<Health>,
+    session: watch::Sender<SessionState>,
+    database: watch::Sender<DatabaseState>,
+    hosts: Vec<String>,
 }
 
-impl Rig {
-    /// A worker that is ready, with the example account and settings from these flags.
-    pub(super) async fn new(flags: &[&str]) -> Self {
+impl Behind {
+    /// With settings from these flags.
+    pub(super) fn new(flags: &[&str]) -> Self {
         let line = std::iter::once("test").chain(flags.iter().copied());
         let args = Flags::try_parse_from(line).unwrap().settings;
         let settings = Settings::load(&args, &Nothing).unwrap();
@@ -118,6 +118,27 @@ impl Rig {
         let metrics = Arc::new(Metrics::new());
         let zone = ("west".to_owned(), watch::channel(SessionState::Starting).1);
         let console = Console::new(&settings, Arc::clone(&health), vec![zone], directory);
+        let hosts = settings.http_hosts.value;
+        Self { console, records, metrics, health, session, database, hosts }
+    }
+}
+
+/// A running listener; it stops when dropped.
+pub(super) struct Rig {
+    pub(super) address: SocketAddr,
+    pub(super) records: Arc<Records>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) session: watch::Sender<SessionState>,
+    pub(super) database: watch::Sender<DatabaseState>,
+    pub(super) stop: CancellationToken,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Rig {
+    /// A listener of a worker with settings from these flags.
+    pub(super) async fn new(flags: &[&str]) -> Self {
+        let Behind { console, records, metrics, health, session, database, hosts } =
+            Behind::new(flags);
         let pages = Pages {
             metrics: Arc::clone(&metrics),
             readiness: health,
@@ -126,8 +147,7 @@ impl Rig {
         };
         let stop = CancellationToken::new();
         let any = "127.0.0.1:0".parse().unwrap();
-        let (address, server) =
-            listen(any, &settings.http_hosts.value, pages, stop.clone()).await.unwrap();
+        let (address, server) = listen(any, &hosts, pages, stop.clone()).await.unwrap();
         let server = Some(tokio::spawn(server));
         Self { address, records, metrics, session, database, stop, server }
     }

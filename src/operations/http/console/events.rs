@@ -35,12 +35,16 @@ const MOST_CALLS: usize = 100;
 
 const NO_PLACE: &str = "8 pages watch this worker already; close one, or ask /state and /calls";
 
-/// The streams that run.
-pub(super) struct Streams(Arc<Semaphore>);
+/// The streams that run, and how.
+pub(super) struct Streams {
+    places: Arc<Semaphore>,
+    tick: Duration,
+    longest: Duration,
+}
 
 impl Default for Streams {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MOST_STREAMS)))
+        Self { places: Arc::new(Semaphore::new(MOST_STREAMS)), tick: TICK, longest: LONGEST }
     }
 }
 
@@ -84,20 +88,21 @@ struct Reader {
 }
 
 pub(super) async fn answer(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
-    let Ok(permit) = Arc::clone(&desk.streams.0).try_acquire_owned() else {
+    let Ok(permit) = Arc::clone(&desk.streams.places).try_acquire_owned() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, NO_PLACE);
     };
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let place = last.and_then(|id| Place::after(id, desk.console.worker.process()));
-    let mut ticks = interval(TICK);
+    let mut ticks = interval(desk.streams.tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let until = Instant::now() + desk.streams.longest;
     let reader = Reader {
         desk,
         place: place.unwrap_or_default(),
         fresh: place.is_none(),
         pending: VecDeque::new(),
         ticks,
-        until: Instant::now() + LONGEST,
+        until,
         _permit: permit,
     };
     Sse::new(events(reader)).into_response()
@@ -153,7 +158,26 @@ fn event(name: &str, data: &Value) -> Event {
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+    use crate::operations::http::rig::{Behind, PATIENCE};
+
+    #[tokio::test]
+    async fn a_stream_ends_by_itself_and_gives_its_place_back() {
+        let Behind { console, metrics, records, .. } = Behind::new(&[]);
+        let (tick, longest) = (Duration::from_millis(20), Duration::from_millis(200));
+        let streams = Streams { places: Arc::new(Semaphore::new(1)), tick, longest };
+        let stop = CancellationToken::new();
+        let desk = Arc::new(Desk { console, metrics, records, streams, stop });
+        let stream = answer(State(Arc::clone(&desk)), HeaderMap::new()).await;
+        assert_eq!(desk.streams.places.available_permits(), 0);
+        let body = axum::body::to_bytes(stream.into_body(), usize::MAX);
+        let body = tokio::time::timeout(PATIENCE, body).await.unwrap().unwrap();
+        let told = String::from_utf8(body.to_vec()).unwrap().matches("event: state").count();
+        assert!((2..=11).contains(&told), "{told}");
+        assert_eq!(desk.streams.places.available_permits(), 1);
+    }
 
     #[test]
     fn an_id_of_this_process_gives_the_place_back() {

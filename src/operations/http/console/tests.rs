@@ -224,7 +224,7 @@ async fn a_simulation_that_cannot_be_is_refused_with_a_sentence() {
         (JSON, &call(ACCOUNT, &"1".repeat(129)), 400, "at most 128"),
         (JSON, &call(ACCOUNT, &"1".repeat(5000)), 413, "4096 bytes"),
         (JSON, &call(&"0".repeat(32), "1"), 422, "does not exist"),
-        (JSON, &call(ACCOUNT, "999"), 422, "no callflow"),
+        (JSON, &call(ACCOUNT, "999"), 422, "callflow"),
     ] {
         let answer = simulate(&rig, head, body).await;
         assert_eq!(answer.status(), status, "{body}: {}", answer.0);

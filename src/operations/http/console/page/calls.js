@@ -70,9 +70,9 @@ function row(call) {
   const made = element(
     "tr",
     {},
-    cell("Time", element("time", { title: moment(call.began_at_ms) }, clock(call.began_at_ms)), "time first"),
+    cell("Time", element("time", { title: moment(call.began_at_ms) }, clock(call.began_at_ms)), "short first"),
     cell("Call", element("a", { href: link(call.call_id), class: "code" }, call.call_id), "whole"),
-    cell("Account", call.account && element("span", { class: "code", title: call.account }, short(call.account)), "named"),
+    cell("Account", call.account && element("span", { class: "code", title: call.account }, short(call.account)), "short named"),
     cell("Mode", call.mode, "named"),
     cell("Caller ID", callerId(call), "named"),
     cell("Destination", call.destination, "named"),

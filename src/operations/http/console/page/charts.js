@@ -106,7 +106,7 @@ function drawTimes(shown) {
   byId("time-legend").replaceChildren(...entries);
 }
 
-/** Points as lines; a point without neighbours becomes a dot. */
+/** Points as lines; a point without neighbours is a short one. */
 function path(points) {
   let drawnTo = false;
   return points
@@ -116,7 +116,7 @@ function path(points) {
         return "";
       }
       const at = `${round(point[0])} ${round(point[1])}`;
-      const part = drawnTo ? `L${at}` : `M${at}h0.01`;
+      const part = drawnTo ? `L${at}` : `M${at}m-2 0h4m-2 0`;
       drawnTo = true;
       return part;
     })

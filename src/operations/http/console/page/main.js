@@ -27,6 +27,7 @@ function listen() {
     events.addEventListener(name, (event) => {
       heardAt = Date.now();
       live("up", "Live");
+      byId("main").classList.remove("stale");
       show(JSON.parse(event.data));
     });
   hear("state", showState);
@@ -40,6 +41,7 @@ function listen() {
 function watch() {
   if (Date.now() - heardAt < SILENCE_MS) return;
   live("down", `Nothing heard since ${clock(heardAt)}`);
+  byId("main").classList.add("stale");
   const ready = byId("ready");
   ready.className = "notice down";
   say(ready, "The worker does not answer. What is shown below may no longer be true.");

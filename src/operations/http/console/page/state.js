@@ -70,7 +70,7 @@ function showRunning(calls, now) {
     element(
       "tr",
       {},
-      element("td", { class: "time" }),
+      element("td", { class: "short" }),
       element("td", { class: "code whole" }),
       element("td", { class: "code" }),
     ),
