@@ -135,7 +135,11 @@ test("a call has an address, which shows its record", async () => {
     // Who closes it is back at the call.
     assert.equal(await link.evaluate((node) => node === document.activeElement), true);
   });
-  await visit((page) => shows(page, "#call", "Awesome Co."), { path: hash });
+  await visit(async (page) => {
+    await shows(page, "#call", "Awesome Co.");
+    await page.getByRole("button", { name: "Close" }).click();
+    await page.locator("#call").waitFor({ state: "hidden" });
+  }, { path: hash });
   const unknown = (text) => text.includes("404");
   await visit((page) => shows(page, "#call", "No such call is remembered"), { path: "#call=none", expected: unknown });
 });
@@ -245,6 +249,21 @@ test("a busy worker fits, too", async () => {
     await page.getByRole("button", { name: "Show more" }).click();
     assert.equal(await rows(page).count(), 100);
     assert.deepEqual(complaints, []);
+    await context.close();
+  }
+});
+
+test("a page too many still shows the state", async () => {
+  const streams = await Promise.all(Array.from({ length: 8 }, () => fetch(`${worker.address}events`)));
+  const { page, context } = await openPage(browser, worker.address);
+  try {
+    assert.deepEqual(streams.map(({ status }) => status), Array(8).fill(200));
+    await page.goto(worker.address);
+    await shows(page, "#live", "Not live: other pages watch this worker");
+    await shows(page, "#ready", "This worker takes calls.");
+    await Promise.all(streams.map(({ body }) => body.cancel()));
+    await page.locator("#live", { hasText: /^Live$/ }).waitFor();
+  } finally {
     await context.close();
   }
 });

@@ -119,11 +119,17 @@ export async function showNamedCall() {
   const place = byId("call-records");
   place.replaceChildren(element("p", {}, "Asking the worker"));
   if (!dialog.open) dialog.showModal();
+  const found = await recordsOf(id);
+  // Meanwhile another call may have been asked for.
+  if (location.hash === named[0]) place.replaceChildren(...found);
+}
+
+async function recordsOf(id) {
   try {
     const { calls: records } = await ask(`calls/${encodeURIComponent(id)}`);
-    place.replaceChildren(...records.map(record));
+    return records.map(record);
   } catch (error) {
-    place.replaceChildren(element("p", { class: "notice waiting" }, sentence(error.message)));
+    return [element("p", { class: "notice waiting" }, sentence(error.message))];
   }
 }
 

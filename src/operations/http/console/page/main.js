@@ -2,7 +2,7 @@
 
 import { addCalls, showNamedCall, startCalls } from "./calls.js";
 import { addSlots, startCharts } from "./charts.js";
-import { byId, element, say } from "./dom.js";
+import { ask, byId, element, say } from "./dom.js";
 import { showSettings } from "./settings.js";
 import { startSimulate } from "./simulate.js";
 import { showState } from "./state.js";
@@ -11,7 +11,7 @@ import { clock, learn } from "./words.js";
 /** How long the worker may be silent before the page says so. It tells something each second. */
 const SILENCE_MS = 5000;
 /** How soon a stream that the worker has refused is asked for again; a broken one comes by itself. */
-const AGAIN_MS = 5000;
+const AGAIN_MS = 3000;
 
 let heardAt = Date.now();
 
@@ -33,9 +33,23 @@ function listen() {
   hear("state", showState);
   hear("calls", addCalls);
   hear("slots", addSlots);
-  events.addEventListener("error", () => {
-    if (events.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS);
+  events.addEventListener("error", async () => {
+    if (events.readyState !== EventSource.CLOSED) return;
+    await look();
+    setTimeout(listen, AGAIN_MS);
   });
+}
+
+/** The state alone, where too many pages listen already. */
+async function look() {
+  try {
+    showState(await ask("state"));
+    heardAt = Date.now();
+    byId("main").classList.remove("stale");
+    live("waiting", "Not live: other pages watch this worker");
+  } catch {
+    // It does not answer at all, which `watch` says.
+  }
 }
 
 function watch() {
