@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { inaccessible, openBrowser, openPage, overflow, picture } from "./browser.js";
 import { EXAMPLE, Relay, Worker, place } from "./worker.js";
 
@@ -254,10 +255,16 @@ test("a busy worker fits, too", async () => {
 });
 
 test("a page too many still shows the state", async () => {
-  const streams = await Promise.all(Array.from({ length: 8 }, () => fetch(`${worker.address}events`)));
+  const streams = [];
+  // The worker may not have noticed yet that the pages of other tests are closed.
+  for (let tries = 0; streams.length < 8; tries += 1) {
+    assert.ok(tries < 100, "no place is given back");
+    const stream = await fetch(`${worker.address}events`);
+    if (stream.ok) streams.push(stream);
+    else await pause(50);
+  }
   const { page, context } = await openPage(browser, worker.address);
   try {
-    assert.deepEqual(streams.map(({ status }) => status), Array(8).fill(200));
     await page.goto(worker.address);
     await shows(page, "#live", "Not live: other pages watch this worker");
     await shows(page, "#ready", "This worker takes calls.");
