@@ -75,8 +75,7 @@ pub async fn listen(
     let listener = TcpListener::bind(address).await.map_err(say)?;
     let bound = listener.local_addr().map_err(say)?;
     let Pages { metrics, readiness, records, console } = pages;
-    let console =
-        console::router(console, Arc::clone(&metrics), Arc::clone(&records), stop.clone());
+    let console = console::router(console, Arc::clone(&metrics), Arc::clone(&records));
     let router = Router::new()
         .route("/calls", get(calls::list))
         .route("/calls/{call_id}", get(calls::one))

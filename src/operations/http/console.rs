@@ -18,7 +18,6 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 pub(super) use self::access::Peer;
 use self::events::Streams;
@@ -68,18 +67,12 @@ struct Desk {
     metrics: Arc<Metrics>,
     records: Arc<Records>,
     streams: Streams,
-    stop: CancellationToken,
 }
 
-/// The console's routes. Streams end with `stop`.
-pub(super) fn router(
-    console: Console,
-    metrics: Arc<Metrics>,
-    records: Arc<Records>,
-    stop: CancellationToken,
-) -> Router {
+/// The console's routes.
+pub(super) fn router(console: Console, metrics: Arc<Metrics>, records: Arc<Records>) -> Router {
     let access = console.access;
-    let desk = Arc::new(Desk { console, metrics, records, streams: Streams::default(), stop });
+    let desk = Arc::new(Desk { console, metrics, records, streams: Streams::default() });
     let simulated = post(simulate::answer).layer(DefaultBodyLimit::max(simulate::LARGEST));
     let router = Router::new()
         .route("/state", get(state::answer))

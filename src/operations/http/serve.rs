@@ -41,6 +41,11 @@ impl Default for Bounds {
     }
 }
 
+/// Ends when the connection that a request came over is to end; what is still being answered then has
+/// `farewell` left.
+#[derive(Debug, Clone)]
+pub(super) struct Closing(pub(super) CancellationToken);
+
 /// The largest head of a request; the least the library allows.
 const LARGEST_HEAD: usize = 8 * 1024;
 /// The most lines in it.
@@ -88,7 +93,11 @@ pub(super) async fn serve(
 async fn connection(stream: TcpStream, router: Router, bounds: Bounds, stop: CancellationToken) {
     let local = Local(stream.local_addr().ok());
     let peer = Peer(stream.peer_addr().ok());
-    let router = router.layer(axum::Extension(local)).layer(axum::Extension(peer));
+    let closing = Closing(stop.child_token());
+    let router = router
+        .layer(axum::Extension(local))
+        .layer(axum::Extension(peer))
+        .layer(axum::Extension(closing.clone()));
     let service = TowerToHyperService::new(router);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -103,6 +112,7 @@ async fn connection(stream: TcpStream, router: Router, bounds: Bounds, stop: Can
         () = stop.cancelled() => {}
         () = sleep(bounds.lifetime) => {}
     }
+    closing.0.cancel();
     served.as_mut().graceful_shutdown();
     timeout(bounds.farewell, served).await.ok();
 }

@@ -1,14 +1,15 @@
 //! `/events`: what changes, as server-sent events.
 //!
 //! A stream makes its next events when the connection has room for them, so that a reader who does
-//! not read costs one event and not a queue of them. It ends after a while, as every connection
-//! does; a browser asks again by itself and says which event it had last.
+//! not read costs one event and not a queue of them. It ends with its connection, which lasts for a
+//! minute; a browser asks again by itself and says which event it had last.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, Sse};
@@ -16,16 +17,16 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 use super::Desk;
 use crate::operations::http::refusal;
+use crate::operations::http::serve::Closing;
 use crate::operations::timeline::SLOT;
 
 /// How often something is told.
 const TICK: Duration = Duration::from_secs(1);
-/// How long a stream lasts: less than a connection may.
-const LONGEST: Duration = Duration::from_secs(50);
 /// How soon a browser asks again.
 const AGAIN: Duration = Duration::from_millis(500);
 /// Streams at once.
@@ -35,16 +36,12 @@ const MOST_CALLS: usize = 100;
 
 const NO_PLACE: &str = "8 pages watch this worker already; close one, or ask /state and /calls";
 
-/// The streams that run, and how.
-pub(super) struct Streams {
-    places: Arc<Semaphore>,
-    tick: Duration,
-    longest: Duration,
-}
+/// The places for streams.
+pub(super) struct Streams(Arc<Semaphore>);
 
 impl Default for Streams {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(MOST_STREAMS)), tick: TICK, longest: LONGEST }
+        Self(Arc::new(Semaphore::new(MOST_STREAMS)))
     }
 }
 
@@ -83,26 +80,29 @@ struct Reader {
     fresh: bool,
     pending: VecDeque<Event>,
     ticks: Interval,
-    until: Instant,
+    closing: CancellationToken,
     _permit: OwnedSemaphorePermit,
 }
 
-pub(super) async fn answer(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
-    let Ok(permit) = Arc::clone(&desk.streams.places).try_acquire_owned() else {
+pub(super) async fn answer(
+    State(desk): State<Arc<Desk>>,
+    Extension(Closing(closing)): Extension<Closing>,
+    headers: HeaderMap,
+) -> Response {
+    let Ok(permit) = Arc::clone(&desk.streams.0).try_acquire_owned() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, NO_PLACE);
     };
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let place = last.and_then(|id| Place::after(id, desk.console.worker.process()));
-    let mut ticks = interval(desk.streams.tick);
+    let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let until = Instant::now() + desk.streams.longest;
     let reader = Reader {
         desk,
         place: place.unwrap_or_default(),
         fresh: place.is_none(),
         pending: VecDeque::new(),
         ticks,
-        until,
+        closing,
         _permit: permit,
     };
     Sse::new(events(reader)).into_response()
@@ -116,8 +116,7 @@ fn events(reader: Reader) -> impl Stream<Item = Result<Event, Infallible>> {
             }
             tokio::select! {
                 biased;
-                () = reader.desk.stop.cancelled() => return None,
-                () = sleep_until(reader.until) => return None,
+                () = reader.closing.cancelled() => return None,
                 _ = reader.ticks.tick() => reader.look().await,
             }
         }
@@ -158,26 +157,7 @@ fn event(name: &str, data: &Value) -> Event {
 
 #[cfg(test)]
 mod tests {
-    use tokio_util::sync::CancellationToken;
-
     use super::*;
-    use crate::operations::http::rig::{Behind, PATIENCE};
-
-    #[tokio::test]
-    async fn a_stream_ends_by_itself_and_gives_its_place_back() {
-        let Behind { console, metrics, records, .. } = Behind::new(&[]);
-        let (tick, longest) = (Duration::from_millis(20), Duration::from_millis(200));
-        let streams = Streams { places: Arc::new(Semaphore::new(1)), tick, longest };
-        let stop = CancellationToken::new();
-        let desk = Arc::new(Desk { console, metrics, records, streams, stop });
-        let stream = answer(State(Arc::clone(&desk)), HeaderMap::new()).await;
-        assert_eq!(desk.streams.places.available_permits(), 0);
-        let body = axum::body::to_bytes(stream.into_body(), usize::MAX);
-        let body = tokio::time::timeout(PATIENCE, body).await.unwrap().unwrap();
-        let told = String::from_utf8(body.to_vec()).unwrap().matches("event: state").count();
-        assert!((2..=11).contains(&told), "{told}");
-        assert_eq!(desk.streams.places.available_permits(), 1);
-    }
 
     #[test]
     fn an_id_of_this_process_gives_the_place_back() {

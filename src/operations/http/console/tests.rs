@@ -1,13 +1,16 @@
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::assets;
 use crate::amqp::SessionState;
-use crate::operations::http::rig::{Answer, PATIENCE, Rig};
+use crate::operations::http::rig::{Answer, Behind, PATIENCE, Rig};
+use crate::operations::http::serve::{Bounds, serve};
 use crate::operations::records::Record;
 use crate::operations::running::RunningCall;
 
@@ -30,7 +33,11 @@ struct Stream {
 
 impl Stream {
     async fn open(rig: &Rig, head: &str) -> Self {
-        let mut stream = TcpStream::connect(rig.address).await.unwrap();
+        Self::open_at(rig.address, head).await
+    }
+
+    async fn open_at(address: SocketAddr, head: &str) -> Self {
+        let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("GET /events HTTP/1.1\r\nHost: localhost\r\n{head}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         Self { stream, text: String::new() }
@@ -302,6 +309,24 @@ async fn a_stream_says_when_the_broker_goes_and_ends_with_the_listener() {
         .unwrap();
     assert!(rest.ends_with("0\r\n\r\n"), "it ended without an end: {rest}");
     rig.end().await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_well_when_its_connection_has_lasted_long_enough() {
+    let Behind { console, metrics, records, .. } = Behind::new(&[]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let bounds = Bounds { lifetime: Duration::from_millis(300), ..Bounds::default() };
+    let stop = CancellationToken::new();
+    let router = super::router(console, metrics, records);
+    let server = tokio::spawn(serve(listener, router, bounds, stop.clone()));
+    let mut stream = Stream::open_at(address, "").await;
+    stream.until("event: slots").await;
+    let mut rest = String::new();
+    timeout(PATIENCE, stream.stream.read_to_string(&mut rest)).await.unwrap().unwrap();
+    assert!(rest.ends_with("0\r\n\r\n"), "it ended without an end: {rest}");
+    stop.cancel();
+    server.await.unwrap();
 }
 
 #[tokio::test]
