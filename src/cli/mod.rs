@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::explain::input::{account_id, dialled, key_presses};
 use crate::operations::logs::{LogError, LogOutput};
 use crate::settings::{self, EXIT_USAGE, GlobalArgs, Problems, Settings};
 
@@ -73,7 +74,7 @@ pub enum Command {
     /// Joins the cluster that config.ini describes and serves calls until SIGTERM or SIGINT; then
     /// takes no new calls, lets those in flight finish within --grace, and exits. SIGHUP empties
     /// the caches. Health is at /healthz and /readyz, metrics are at /metrics of the --listen
-    /// address. Log lines go to standard output.
+    /// address, the console is at /. Log lines go to standard output.
     Run(run::RunArgs),
     /// Report what in an account's documents would make a call go wrong
     ///
@@ -183,33 +184,6 @@ impl Command {
             Self::Bench(args) => bench::run(args, settings).await,
             Self::BenchEcho(args) => bench::echo(args, settings).await,
         }
-    }
-}
-
-/// An account id: 32 characters, which KAZOO writes in lower-case hexadecimal.
-fn account_id(text: &str) -> Result<String, &'static str> {
-    if text.len() == 32 && text.chars().all(|c| c.is_ascii_alphanumeric()) {
-        Ok(text.to_owned())
-    } else {
-        Err("an account id has 32 letters and digits")
-    }
-}
-
-/// A dialled number, or whatever else a phone can dial.
-fn dialled(text: &str) -> Result<String, &'static str> {
-    if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@') {
-        Err("a dialled number has at least one character and no blanks")
-    } else {
-        Ok(text.to_owned())
-    }
-}
-
-/// Keys of a phone.
-fn key_presses(text: &str) -> Result<String, &'static str> {
-    if text.chars().all(|c| "0123456789*#ABCD".contains(c)) {
-        Ok(text.to_owned())
-    } else {
-        Err("keys are 0 to 9, *, # and A to D")
     }
 }
 

@@ -14,6 +14,8 @@ use crate::directory::{CouchDb, Directory, DirectoryOptions, Observer};
 use crate::kapi::conf;
 use crate::kapi::inbound::DecodeLimits;
 use crate::operations::health::{self, Health};
+use crate::operations::http::Pages;
+use crate::operations::http::console::{Console, Zone};
 use crate::operations::inspection::Inspected;
 use crate::operations::limits::{Limit, Limits};
 use crate::operations::records::Records;
@@ -59,19 +61,25 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
     tokio::spawn(source.keep_schemas(stop.session.clone()));
     tokio::spawn(Arc::clone(&worker).tidy_up(stop.session.clone()));
     let (state, states) = watch::channel(SessionState::default());
-    let database = health::watch_database(directory, stop.session.clone());
+    let database = health::watch_database(directory.clone(), stop.session.clone());
     let health = Arc::new(Health::new(states, database));
+    let zones = settings.remote_zones.iter();
+    let zones = zones.map(|zone| listen_to(zone, &settings, &worker, &stop));
+    let zones = zones.filter_map(Result::transpose).collect::<Result<_, _>>()?;
     if let Listen::On(address) = settings.listen.value {
         let stop = stop.session.clone();
         let hosts = &settings.http_hosts.value;
-        let (bound, server) = http::listen(address, hosts, metrics, health, records, stop)
+        let console = Console::new(&settings, Arc::clone(&health), zones, directory);
+        let pages = Pages { metrics, readiness: health, records, console };
+        let (bound, server) = http::listen(address, hosts, pages, stop)
             .await
             .map_err(|error| CliError::Failed(error.to_string()))?;
-        tracing::info!(address = %bound, "answering /healthz, /readyz, /metrics and /calls");
+        tracing::info!(
+            address = %bound,
+            console = %settings.console.value,
+            "answering /healthz, /readyz, /metrics, /calls, and the console at /"
+        );
         tokio::spawn(server);
-    }
-    for zone in &settings.remote_zones {
-        listen_to(zone, &settings, &worker, &stop)?;
     }
     let topology = topology(seams, &node);
     let mut config = SessionConfig::new(brokers(&settings)?, node, topology);
@@ -130,25 +138,25 @@ fn announce(settings: &Settings) {
     }
 }
 
-/// Hears the change notices of another zone until stopped.
+/// Hears the change notices of another zone until stopped, where it has a broker.
 fn listen_to(
     zone: &RemoteZone<ServerUri>,
     settings: &Settings,
     worker: &Arc<Worker>,
     stop: &Stop,
-) -> Result<(), CliError> {
+) -> Result<Option<Zone>, CliError> {
     let brokers = zone.brokers.iter().map(broker).collect::<Result<Vec<_>, _>>()?;
     if brokers.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let topology = Topology::listening(conf::binding_keys());
     let mut config = SessionConfig::new(brokers, settings.node.value.as_str(), topology);
     config.tls = tls(settings);
     config.timing.backoff.longest = FAR_AWAY;
     let listener = Arc::new(ZoneListener::new(Arc::clone(worker), zone.name.clone()));
-    let (state, _) = watch::channel(SessionState::default());
+    let (state, states) = watch::channel(SessionState::default());
     tokio::spawn(supervise(config, listener as _, stop.clone(), state));
-    Ok(())
+    Ok(Some((zone.name.clone(), states)))
 }
 
 /// What the seams need of the broker. The random part tells this process from those before it.

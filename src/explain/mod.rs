@@ -3,6 +3,7 @@
 //! The same core, context and answers as in the worker, over the same documents; only the switch
 //! and the caller are played ([`crate::simulation`]).
 
+pub mod input;
 mod words;
 
 use serde::Serialize;

@@ -68,3 +68,78 @@ pub fn known(word: &str) -> Option<&'static str> {
 pub fn meaning(word: &str) -> Option<&'static str> {
     ENDS.iter().find(|(known, _)| *known == word).map(|(_, meaning)| *meaning)
 }
+
+/// What ends have in common, for charts and colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The action decided, and KAZOO goes on with that.
+    Decided,
+    /// KAZOO goes on as if there had been no action: something was in its way.
+    Undecided,
+    /// The action ended the call, and the caller heard why.
+    Ended,
+    /// The call was over, or somebody else's, before it was decided.
+    Gone,
+    /// A fault that a caller may have noticed.
+    Failed,
+}
+
+impl Class {
+    /// Every class, in the order in which they are shown.
+    pub const ALL: [Self; 5] =
+        [Self::Decided, Self::Undecided, Self::Ended, Self::Gone, Self::Failed];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Decided => "decided",
+            Self::Undecided => "undecided",
+            Self::Ended => "ended",
+            Self::Gone => "gone",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The class of a word of [`ENDS`].
+pub fn class(word: &str) -> Option<Class> {
+    Some(match word {
+        "static"
+        | "static_callflow"
+        | "static_inline"
+        | "static_callflow_inexact"
+        | "native"
+        | "set_cid"
+        | "continue"
+        | "resume"
+        | "resume_callflow" => Class::Decided,
+        "continue_unlocated"
+        | "continue_doubtful"
+        | "continue_uncontrolled"
+        | "continue_overdue"
+        | "continue_unheld"
+        | "continue_limited"
+        | "continue_rejected"
+        | "continue_panicked"
+        | "late" => Class::Undecided,
+        "stop" | "refused" | "hang_up" => Class::Ended,
+        "destroyed" | "disconnected" | "transferred" | "usurped" | "pivoted" | "channel_gone"
+        | "control_gone" | "executor_gone" | "answered_before" => Class::Gone,
+        "refused_still_up" | "overdue" | "panicked" | "executor_gone_told" | "nobody_took_it"
+        | "resume_unseen" | "unworkable" | "no_account" => Class::Failed,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_has_a_class_and_nothing_else_has() {
+        for (word, _) in ENDS {
+            assert!(class(word).is_some(), "{word}");
+        }
+        assert_eq!(class("static_"), None);
+    }
+}

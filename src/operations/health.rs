@@ -31,6 +31,16 @@ impl Health {
     ) -> Self {
         Self { session, database }
     }
+
+    /// What the session is doing.
+    pub fn session(&self) -> SessionState {
+        self.session.borrow().clone()
+    }
+
+    /// Whether the database answers.
+    pub fn database(&self) -> DatabaseState {
+        self.database.borrow().clone()
+    }
 }
 
 #[async_trait]

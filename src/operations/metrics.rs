@@ -13,9 +13,14 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::ends;
+use super::running::Running;
+use super::timeline::Timeline;
 
 /// A label set of name and value pairs with fixed names.
 type Labels = Vec<(&'static str, &'static str)>;
+
+/// Modes whose time tells nothing of the worker: the caller types, or nobody knows the mode.
+const WAITING: [&str; 2] = ["manual", "unknown"];
 
 /// All metrics of a process.
 #[derive(Debug)]
@@ -35,6 +40,9 @@ pub struct Metrics {
     route_wins: Family<Labels, Counter>,
     limits: Family<Labels, Counter>,
     zones: Family<Vec<(&'static str, String)>, Gauge<i64, AtomicI64>>,
+    timeline: Timeline,
+    /// Calls being served.
+    pub running: Running,
     /// Calls in flight.
     pub in_flight: Gauge<i64, AtomicI64>,
     /// Whether the worker consumes: 1 or 0.
@@ -71,6 +79,8 @@ impl Metrics {
             route_wins: Family::default(),
             limits: Family::default(),
             zones: Family::default(),
+            timeline: Timeline::default(),
+            running: Running::default(),
             in_flight: Gauge::default(),
             consuming: Gauge::default(),
         };
@@ -153,6 +163,7 @@ impl Metrics {
         debug_assert!(ends::known(answer).is_some(), "{answer} is no known end");
         self.answers.get_or_create(&vec![("answer", answer)]).inc();
         self.answer_seconds.get_or_create(&vec![("mode", mode)]).observe(seconds);
+        self.timeline.ended(answer, (!WAITING.contains(&mode)).then_some(seconds));
     }
 
     /// A route request was heard.
@@ -185,6 +196,7 @@ impl Metrics {
     pub fn abandoned(&self, cause: &'static str) {
         debug_assert!(ends::known(cause).is_some(), "{cause} is no known end");
         self.abandoned.get_or_create(&vec![("cause", cause)]).inc();
+        self.timeline.ended(cause, None);
     }
 
     /// A message could not be understood.
@@ -210,6 +222,11 @@ impl Metrics {
     /// An AMQP session ended.
     pub fn session_ended(&self, cause: &'static str) {
         self.sessions.get_or_create(&vec![("cause", cause)]).inc();
+    }
+
+    /// The last minutes, for charts.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
     }
 
     /// Everything in Prometheus' text format.

@@ -8,6 +8,8 @@ pub mod limits;
 pub mod logs;
 mod metrics;
 pub mod records;
+pub mod running;
 pub mod service;
+pub mod timeline;
 
 pub use metrics::Metrics;

@@ -58,9 +58,27 @@ pub struct Record {
 /// The last records, the oldest of which go first.
 #[derive(Debug)]
 pub struct Records {
-    ring: Mutex<VecDeque<Arc<Record>>>,
+    ring: Mutex<Ring>,
     capacity: usize,
     masking: Masking,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    kept: VecDeque<Arc<Record>>,
+    /// How many were ever added.
+    added: u64,
+}
+
+/// Records that came after others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Later {
+    /// The last one first.
+    pub records: Vec<Arc<Record>>,
+    /// Between the others and these there were so many more.
+    pub missed: u64,
+    /// To ask with for the next.
+    pub mark: u64,
 }
 
 /// Whether numbers of callers are shown.
@@ -85,6 +103,25 @@ impl Masking {
             }
         }
     }
+
+    /// A text as it may be shown: its words that are numbers, as numbers are.
+    pub fn show_in(self, text: &str) -> String {
+        if self == Self::Off {
+            return text.to_owned();
+        }
+        let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+        let in_word = |c: char| c.is_alphanumeric() || c == '_';
+        let mut shown = String::with_capacity(text.len());
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (word, tail) = rest.split_at(rest.find(|c| !in_word(c)).unwrap_or(rest.len()));
+            shown += &if is_number(word) { self.show(word) } else { word.to_owned() };
+            let (between, tail) = tail.split_at(tail.find(in_word).unwrap_or(tail.len()));
+            shown += between;
+            rest = tail;
+        }
+        shown
+    }
 }
 
 impl Records {
@@ -104,23 +141,34 @@ impl Records {
             *number = number.as_deref().map(|number| self.masking.show(number));
         }
         let mut ring = self.lock();
-        while ring.len() >= self.capacity && ring.pop_front().is_some() {}
+        while ring.kept.len() >= self.capacity && ring.kept.pop_front().is_some() {}
         if self.capacity > 0 {
-            ring.push_back(Arc::new(record));
+            ring.kept.push_back(Arc::new(record));
+            ring.added += 1;
         }
     }
 
     /// The latest records, the last one first.
     pub fn latest(&self, most: usize) -> Vec<Arc<Record>> {
-        self.lock().iter().rev().take(most).cloned().collect()
+        self.lock().kept.iter().rev().take(most).cloned().collect()
+    }
+
+    /// The latest records of those that came after a mark, which 0 and the answer before give.
+    pub fn since(&self, mark: u64, most: usize) -> Later {
+        let ring = self.lock();
+        let new = ring.added.saturating_sub(mark);
+        let told = usize::try_from(new).unwrap_or(usize::MAX).min(most);
+        let records: Vec<_> = ring.kept.iter().rev().take(told).cloned().collect();
+        let missed = new - records.len() as u64;
+        Later { records, missed, mark: ring.added }
     }
 
     /// The records of a call in their order: it may have come to several nodes.
     pub fn of_call(&self, call_id: &str) -> Vec<Arc<Record>> {
-        self.lock().iter().filter(|record| record.call_id == call_id).cloned().collect()
+        self.lock().kept.iter().filter(|record| record.call_id == call_id).cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Record>>> {
+    fn lock(&self) -> MutexGuard<'_, Ring> {
         // Records are put in and taken out whole.
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,6 +201,52 @@ mod tests {
         assert_eq!(numbers(records.latest(1)), ["3"]);
         assert_eq!(numbers(records.of_call("a")), ["3"]);
         assert_eq!(numbers(records.of_call("c")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn who_asks_again_is_told_what_is_new() {
+        let records = Records::new(3, Masking::Off);
+        let ids = |later: &Later| {
+            later.records.iter().map(|record| record.call_id.clone()).collect::<Vec<_>>()
+        };
+        let nothing = records.since(0, 10);
+        assert_eq!(nothing, Later { records: Vec::new(), missed: 0, mark: 0 });
+        for call_id in ["a", "b"] {
+            records.add(record(call_id, "1"));
+        }
+        let first = records.since(nothing.mark, 10);
+        assert_eq!((ids(&first), first.missed), (vec!["b".to_owned(), "a".to_owned()], 0));
+        assert_eq!(records.since(first.mark, 10).records, []);
+        for call_id in ["c", "d", "e", "f"] {
+            records.add(record(call_id, "1"));
+        }
+        let second = records.since(first.mark, 2);
+        assert_eq!((ids(&second), second.missed), (vec!["f".to_owned(), "e".to_owned()], 2));
+        // What is no longer kept is missed, too.
+        assert_eq!(records.since(first.mark, 10).missed, 1);
+        // A mark of another process, which had seen more.
+        assert_eq!(records.since(1000, 10).records, []);
+    }
+
+    #[test]
+    fn numbers_in_a_text_are_masked_and_ids_are_not() {
+        for (text, shown) in [
+            (
+                "The caller's number becomes `+15149072508`.",
+                "The caller's number becomes `+xxxxxxxx508`.",
+            ),
+            ("*2015149072508 leads to", "*xxxxxxxxxx508 leads to"),
+            (
+                "list f17a6be2d09c4d3c8b5e24a1c7093d68, 01",
+                "list f17a6be2d09c4d3c8b5e24a1c7093d68, 01",
+            ),
+            ("sip:15149072508@a", "sip:xxxxxxxx508@a"),
+            ("", ""),
+            ("ä 1234 é", "ä x234 é"),
+        ] {
+            assert_eq!(Masking::On.show_in(text), shown);
+            assert_eq!(Masking::Off.show_in(text), text);
+        }
     }
 
     #[test]

@@ -94,6 +94,9 @@ pub(super) struct SecurityArgs {
 
     #[arg(long, global = true, value_name = "NAMES", help = r::HTTP_HOSTS.help(), long_help = r::HTTP_HOSTS.long_help())]
     http_hosts: Option<String>,
+
+    #[arg(long, global = true, value_name = "WHO", help = r::CONSOLE.help(), long_help = r::CONSOLE.long_help())]
+    console: Option<String>,
 }
 
 /// The flags that bound what the worker takes on.
@@ -151,6 +154,7 @@ impl GlobalArgs {
             "amqp-cert" => &self.security.amqp_cert,
             "amqp-key" => &self.security.amqp_key,
             "http-hosts" => &self.security.http_hosts,
+            "console" => &self.security.console,
             other => return self.limits.value(other).into_iter().collect(),
         };
         one.iter().map(String::as_str).collect()

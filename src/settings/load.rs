@@ -50,6 +50,7 @@ impl Settings {
             Some(_) => r.one(&r::HTTP_HOSTS, values::hosts),
             None => Some(Sourced::new(Vec::new(), Origin::Default)),
         };
+        let console = r.one_or_default(&r::CONSOLE, values::console);
         let grace = r.one_or_default(&r::GRACE, |text| {
             values::duration(text, Duration::ZERO..=3600 * SECOND)
         });
@@ -82,6 +83,7 @@ impl Settings {
                 seams: seams?,
                 listen: listen?,
                 http_hosts: http_hosts?,
+                console: console?,
                 grace: grace?,
                 cache_ttl: cache_ttl?,
                 cache_capacity: cache_capacity?,

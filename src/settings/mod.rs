@@ -35,7 +35,7 @@ pub use self::reference::{SettingDoc, reference};
 pub use self::secrets::file_variable;
 pub use self::tls::{AmqpTls, Identity};
 pub use self::uri::{ServerUri, UriError, redacted};
-pub use self::values::{Listen, LogFormat, Seams};
+pub use self::values::{ConsoleAccess, Listen, LogFormat, Seams};
 
 /// All settings of a worker, checked.
 #[derive(Debug, Clone)]
@@ -66,6 +66,8 @@ pub struct Settings {
     pub listen: Sourced<Listen>,
     /// Further names under which the HTTP listener may be asked for everything.
     pub http_hosts: Sourced<Vec<String>>,
+    /// Who may open the console.
+    pub console: Sourced<ConsoleAccess>,
     /// How long calls in flight may take to finish when we are told to stop.
     pub grace: Sourced<Duration>,
     /// How long a document is trusted without news.
@@ -138,6 +140,7 @@ impl Settings {
             row(reference::SEAMS, self.seams.value.to_string(), &self.seams.origin),
             row(reference::LISTEN, self.listen.value.to_string(), &self.listen.origin),
             row(reference::HTTP_HOSTS, hosts, &self.http_hosts.origin),
+            row(reference::CONSOLE, self.console.value.to_string(), &self.console.origin),
             time(reference::GRACE, &self.grace),
             number(reference::PREFETCH, &limits.prefetch.clone().map(u64::from)),
             time(reference::CACHE_TTL, &self.cache_ttl),

@@ -94,7 +94,7 @@ pub(super) use limits::{
     ACCOUNT_RATE, CACHE_STALE, MATCH_LIMIT, MAX_DEPTH, MAX_LIST_ROWS, MAX_MESSAGE, MAX_PATTERNS,
     PREFETCH, READ_DEADLINE,
 };
-pub(super) use security::{AMQP_CA, AMQP_CERT, AMQP_KEY, HTTP_HOSTS};
+pub(super) use security::{AMQP_CA, AMQP_CERT, AMQP_KEY, CONSOLE, HTTP_HOSTS};
 
 const NODE_NAME: &str = "name@host of letters, digits and `_ - .`, at most 128 characters";
 
@@ -326,6 +326,7 @@ pub fn reference() -> Vec<SettingDoc> {
         SEAMS,
         LISTEN,
         HTTP_HOSTS,
+        CONSOLE,
         GRACE,
         PREFETCH,
         CACHE_TTL,

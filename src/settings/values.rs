@@ -33,6 +33,27 @@ impl fmt::Display for Listen {
     }
 }
 
+/// Who may open the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsoleAccess {
+    /// Nobody.
+    Off,
+    /// Connections from this machine, whatever the listener is open to.
+    Local,
+    /// Whoever reaches the listener.
+    On,
+}
+
+impl fmt::Display for ConsoleAccess {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Off => "off",
+            Self::Local => "local",
+            Self::On => "on",
+        })
+    }
+}
+
 /// Form of the log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -72,6 +93,11 @@ impl fmt::Display for Seams {
 
 pub(super) fn listen(text: &str) -> Result<Listen, Refusal> {
     if text == "off" { Ok(Listen::Off) } else { text.parse().map(Listen::On).map_err(|_| None) }
+}
+
+pub(super) fn console(text: &str) -> Result<ConsoleAccess, Refusal> {
+    let all = [ConsoleAccess::Off, ConsoleAccess::Local, ConsoleAccess::On];
+    all.into_iter().find(|access| access.to_string() == text).ok_or(None)
 }
 
 /// Names or addresses, without a port: a page may be asked for on any.
@@ -305,6 +331,10 @@ mod tests {
         }
         assert_eq!(zone("east-1").as_deref(), Ok("east-1"));
         assert_eq!(zone("east 1"), Err(None));
+        for text in ["off", "local", "on"] {
+            assert_eq!(console(text).unwrap().to_string(), text);
+        }
+        assert_eq!(console("yes"), Err(None));
         assert_eq!(log_format("json"), Ok(LogFormat::Json));
         assert_eq!(log_format("JSON"), Err(None));
         assert!(log_filter("info,kazoo_dynamic_cid::amqp=debug").is_ok());

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Shared;
-use crate::operations::records::Record;
+use super::{answer, refusal};
+use crate::operations::records::{Record, Records};
 
 /// The most records in one answer.
 const MOST: usize = 1000;
@@ -28,15 +28,13 @@ pub(super) struct Asked {
 
 /// The latest records, the last one first: `{"calls": […]}`.
 pub(super) async fn list(
-    State(shared): State<Shared>,
+    State(kept): State<Arc<Records>>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Response {
     match asked {
-        Ok(Query(Asked { limit: None })) => records(&shared.records.latest(USUAL)),
-        Ok(Query(Asked { limit: Some(limit @ 1..=MOST) })) => {
-            records(&shared.records.latest(limit))
-        }
-        _ => refuse(
+        Ok(Query(Asked { limit: None })) => records(&kept.latest(USUAL)),
+        Ok(Query(Asked { limit: Some(limit @ 1..=MOST) })) => records(&kept.latest(limit)),
+        _ => refusal(
             StatusCode::BAD_REQUEST,
             &format!("only `limit` can be asked for, a whole number from 1 to {MOST}"),
         ),
@@ -44,15 +42,15 @@ pub(super) async fn list(
 }
 
 /// The records of one call in their order: `{"calls": […]}`.
-pub(super) async fn one(State(shared): State<Shared>, Path(call_id): Path<String>) -> Response {
+pub(super) async fn one(State(kept): State<Arc<Records>>, Path(call_id): Path<String>) -> Response {
     if call_id.len() > LONGEST_ID {
-        return refuse(StatusCode::BAD_REQUEST, "a call id has at most 255 bytes");
+        return refusal(StatusCode::BAD_REQUEST, "a call id has at most 255 bytes");
     }
-    let found = shared.records.of_call(&call_id);
+    let found = kept.of_call(&call_id);
     if found.is_empty() {
         let sentence = "no such call is remembered: it was another worker's, is too long ago, or \
                         has not ended";
-        return refuse(StatusCode::NOT_FOUND, sentence);
+        return refusal(StatusCode::NOT_FOUND, sentence);
     }
     records(&found)
 }
@@ -60,12 +58,4 @@ pub(super) async fn one(State(shared): State<Shared>, Path(call_id): Path<String
 fn records(records: &[Arc<Record>]) -> Response {
     let records: Vec<&Record> = records.iter().map(|record| &**record).collect();
     answer(StatusCode::OK, &json!({ "calls": records }))
-}
-
-fn refuse(status: StatusCode, sentence: &str) -> Response {
-    answer(status, &json!({ "error": sentence }))
-}
-
-fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }

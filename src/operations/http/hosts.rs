@@ -12,9 +12,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// What a probe or a scraper asks for, under whatever name it has for us.
-const OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
-
 const MISDIRECTED: &str = "This worker answers this page only under its own address or localhost; \
                            name further hosts with --http-hosts.\n";
 
@@ -36,6 +33,12 @@ impl Hosts {
     pub(super) fn new(bound: SocketAddr, further: &[String]) -> Self {
         let further = further.iter().map(|host| host.to_ascii_lowercase()).collect();
         Self { bound: bound.ip(), further }
+    }
+
+    /// Whether an operator has named this host.
+    pub(super) fn is_further(&self, host: &str) -> bool {
+        let name = without_port(host).map(str::to_ascii_lowercase);
+        name.is_some_and(|name| self.further.contains(&name))
     }
 
     /// `host` is a `Host` header's value or a URI's authority. A request cannot rebind an address,
@@ -83,12 +86,10 @@ fn without_port(host: &str) -> Option<&str> {
     (port && !name.is_empty()).then_some(name)
 }
 
-/// The layer around every route, also around the answer that there is none.
+/// The layer around every route but those that are open to probes and scrapers, and around the
+/// answer that there is none.
 pub(super) async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let uri = request.uri();
-    if OPEN.contains(&uri.path()) {
-        return next.run(request).await;
-    }
     let local = request.extensions().get::<Local>().copied().unwrap_or(Local(None));
     let authority = uri.authority().map(axum::http::uri::Authority::as_str);
     let asked = Hosts::asked(request.headers(), authority);

@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::console::Peer;
 use super::hosts::Local;
 
 /// What one listener takes on.
@@ -39,6 +40,11 @@ impl Default for Bounds {
         }
     }
 }
+
+/// Ends when the connection that a request came over is to end; what is still being answered then has
+/// `farewell` left.
+#[derive(Debug, Clone)]
+pub(super) struct Closing(pub(super) CancellationToken);
 
 /// The largest head of a request; the least the library allows.
 const LARGEST_HEAD: usize = 8 * 1024;
@@ -86,7 +92,13 @@ pub(super) async fn serve(
 
 async fn connection(stream: TcpStream, router: Router, bounds: Bounds, stop: CancellationToken) {
     let local = Local(stream.local_addr().ok());
-    let service = TowerToHyperService::new(router.layer(axum::Extension(local)));
+    let peer = Peer(stream.peer_addr().ok());
+    let closing = Closing(stop.child_token());
+    let router = router
+        .layer(axum::Extension(local))
+        .layer(axum::Extension(peer))
+        .layer(axum::Extension(closing.clone()));
+    let service = TowerToHyperService::new(router);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head)
@@ -100,6 +112,7 @@ async fn connection(stream: TcpStream, router: Router, bounds: Bounds, stop: Can
         () = stop.cancelled() => {}
         () = sleep(bounds.lifetime) => {}
     }
+    closing.0.cancel();
     served.as_mut().graceful_shutdown();
     timeout(bounds.farewell, served).await.ok();
 }

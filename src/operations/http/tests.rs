@@ -3,67 +3,21 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
+use super::rig::{PATIENCE, Rig, ask};
 use super::*;
-use crate::operations::records::{Masking, Record};
-
-struct Obstacles(Vec<String>);
-
-#[async_trait]
-impl Readiness for Obstacles {
-    async fn obstacles(&self) -> Vec<String> {
-        self.0.clone()
-    }
-}
-
-/// Long enough for anything that should happen at once.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-async fn read(stream: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
-    // A connection may also be reset, with the answer before it.
-    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().ok();
-    String::from_utf8(answer).unwrap()
-}
-
-async fn ask(address: SocketAddr, request: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    // Refused before it is sent whole, perhaps.
-    stream.write_all(request.as_bytes()).await.ok();
-    read(&mut stream).await
-}
-
-async fn fetch(path: &str, obstacles: &[&str]) -> String {
-    fetch_with(path, obstacles, Records::new(0, Masking::Off)).await
-}
-
-async fn fetch_with(path: &str, obstacles: &[&str], records: Records) -> String {
-    let obstacles = obstacles.iter().map(|obstacle| (*obstacle).to_owned()).collect();
-    let stop = CancellationToken::new();
-    let any = "127.0.0.1:0".parse().unwrap();
-    let readiness = Arc::new(Obstacles(obstacles));
-    let (address, server) =
-        listen(any, &[], Arc::default(), readiness, Arc::new(records), stop.clone()).await.unwrap();
-    let server = tokio::spawn(server);
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    let answer = ask(address, &request).await;
-    stop.cancel();
-    server.await.unwrap();
-    answer
-}
+use crate::operations::records::Record;
 
 /// A listener with a page of its own, as a console would have, and these bounds.
 async fn page(bounds: Bounds) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let open = || get(async || "open\n");
-    let router = Router::new()
-        .route("/", get(async || "page\n").post(async || "done\n"))
-        .route("/healthz", open())
-        .route("/readyz", open())
-        .route("/metrics", open());
-    let router = guarded(router, Hosts::new(address, &["cid.example.com".to_owned()]));
+    let router = Router::new().route("/", get(async || "page\n").post(async || "done\n"));
+    let open =
+        Router::new().route("/healthz", open()).route("/readyz", open()).route("/metrics", open());
+    let router = guarded(router, open, &Hosts::new(address, &["cid.example.com".to_owned()]));
     let stop = CancellationToken::new();
     let server = tokio::spawn(serve(listener, router, bounds, stop.clone()));
     (address, stop, server)
@@ -71,14 +25,12 @@ async fn page(bounds: Bounds) -> (SocketAddr, CancellationToken, JoinHandle<()>)
 
 #[tokio::test]
 async fn finished_calls_are_told_and_nonsense_is_refused_with_a_sentence() {
-    let records = || {
-        let records = Records::new(10, Masking::Off);
-        for call_id in ["a/b@1", "c@1", "a/b@1"] {
-            let call_id = call_id.to_owned();
-            records.add(Record { call_id, end: "static".to_owned(), ..Record::default() });
-        }
-        records
-    };
+    let rig = Rig::new(&[]).await;
+    for call_id in ["a/b@1", "c@1", "a/b@1"] {
+        let call_id = call_id.to_owned();
+        rig.records.add(Record { call_id, end: "static".to_owned(), ..Record::default() });
+    }
+    let long = format!("/calls/{}", "x".repeat(256));
     for (path, status, calls) in [
         ("/calls", 200, Some(3)),
         ("/calls?limit=2", 200, Some(2)),
@@ -90,30 +42,29 @@ async fn finished_calls_are_told_and_nonsense_is_refused_with_a_sentence() {
         ("/calls?limit=1001", 400, None),
         ("/calls?limit=two", 400, None),
         ("/calls?page=2", 400, None),
+        (&long, 400, None),
+        ("/other", 404, None),
     ] {
-        let answer = fetch_with(path, &[], records()).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
-        let body = answer.split_once("\r\n\r\n").unwrap().1;
-        let Some(calls) = calls else {
-            assert!(body.len() > 10, "{path}: no sentence: {body}");
-            continue;
-        };
-        let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(body["calls"].as_array().unwrap().len(), calls, "{path}");
+        let answer = rig.get(path).await;
+        assert_eq!(answer.status(), status, "{path}: {}", answer.0);
+        match calls {
+            Some(calls) => assert_eq!(answer.json()["calls"].as_array().unwrap().len(), calls),
+            None => assert!(answer.body().len() > 10, "{path}: no sentence: {}", answer.0),
+        }
     }
-    let long = format!("/calls/{}", "x".repeat(256));
-    assert!(fetch_with(&long, &[], records()).await.starts_with("HTTP/1.1 400"));
+    rig.end().await;
 }
 
 #[tokio::test]
 async fn readiness_names_what_is_in_the_way() {
-    assert!(fetch("/healthz", &["CouchDB is down"]).await.starts_with("HTTP/1.1 200"));
-    assert!(fetch("/readyz", &[]).await.starts_with("HTTP/1.1 200"));
-    let answer = fetch("/readyz", &["CouchDB is down"]).await;
-    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
-    assert!(answer.ends_with("CouchDB is down\n"), "{answer}");
-    assert!(fetch("/metrics", &[]).await.contains("kazoo_dynamic_cid_in_flight 0"));
-    assert!(fetch("/other", &[]).await.starts_with("HTTP/1.1 404"));
+    let rig = Rig::new(&[]).await;
+    assert_eq!(rig.get("/readyz").await.status(), 200);
+    rig.database.send_replace(Some(Err("CouchDB is down".to_owned())));
+    assert_eq!(rig.get("/healthz").await.status(), 200);
+    let answer = rig.get("/readyz").await;
+    assert_eq!((answer.status(), answer.body()), (503, "CouchDB: CouchDB is down\n"));
+    assert!(rig.get("/metrics").await.body().contains("kazoo_dynamic_cid_in_flight 0"));
+    rig.end().await;
 }
 
 #[tokio::test]

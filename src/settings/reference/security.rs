@@ -52,3 +52,16 @@ setting!(
         None,
     )
 );
+setting!(
+    CONSOLE,
+    "console",
+    "console",
+    "CONSOLE",
+    doc(
+        "local",
+        "`local`, `on` or `off`",
+        "Who may open the console: connections from this machine, whoever reaches the HTTP \
+         listener, or nobody",
+        None,
+    )
+);

@@ -25,6 +25,7 @@ use crate::json::Object;
 use crate::kapi::inbound::EventName;
 use crate::kapi::{self, Address, Inbound, Message};
 use crate::operations::records::{Record, now_ms};
+use crate::operations::running::{RunningCall, Serving};
 
 /// What ends an action before its outcome.
 #[derive(Debug)]
@@ -88,6 +89,8 @@ pub(super) struct Conversation<'a> {
     spoken: bool,
     /// What is known of the call so far.
     record: Record,
+    /// For those who look at what runs.
+    _serving: Serving<'a>,
     /// What was not sent yet.
     held: Vec<Held>,
     /// The last media that was sent and has not ended, as far as we heard.
@@ -109,6 +112,12 @@ impl<'a> Conversation<'a> {
         }
         let (sender, events) = Session::mailbox();
         let callflow = callflow(&call);
+        let began_at_ms = now_ms();
+        let running = RunningCall {
+            call_id: call_id.clone(),
+            account: account_id.as_ref().map(|account| account.as_str().to_owned()),
+            began_at_ms,
+        };
         Self {
             shared,
             session,
@@ -124,7 +133,8 @@ impl<'a> Conversation<'a> {
             put_off: VecDeque::new(),
             listening: false,
             spoken: false,
-            record: Record { began_at_ms: now_ms(), callflow, ..Record::default() },
+            record: Record { began_at_ms, callflow, ..Record::default() },
+            _serving: shared.metrics.running.begin(running),
             held: Vec::new(),
             playing: None,
         }

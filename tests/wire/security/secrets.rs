@@ -144,7 +144,7 @@ async fn no_output_shows_a_credential(world: &World) -> Result<()> {
         to_broker.close();
         to_database.close();
         worker.says("cannot connect to amqp://").await?;
-        for path in ["/healthz", "/readyz", "/metrics", "/"] {
+        for path in ["/healthz", "/readyz", "/metrics", "/", "/state", "/settings"] {
             let (_, text) = worker.get(path).await?;
             secrets.are_not_in(path, &text)?;
         }
