@@ -10,7 +10,7 @@ use clap::Args;
 use super::{CliError, account_id};
 use crate::amqp::SendError;
 use crate::check;
-use crate::directory::AccountId;
+use crate::directory::{AccountId, Database};
 use crate::install::{self, Change, Done, Item, Order, Store, StoreErrorKind, announce, material};
 use crate::kapi::{Identity, Message};
 use crate::settings::Settings;
@@ -54,19 +54,26 @@ pub async fn run(
     let mut items = material::shared();
     items.extend(accounts(&args, &settings).await?.iter().filter_map(material::view));
     let mut outcome = Outcome::default();
+    let mut closed: Vec<Database> = Vec::new();
     for item in items {
+        if closed.contains(&item.database) {
+            continue;
+        }
         match install::carry_out(&store, order, &item, args.dry_run).await {
             Ok(done) => outcome.done.push((item, done)),
             Err(error) => {
                 outcome.failed.push(error.to_string());
-                // The others would say the same of the same server.
-                if error.kind() == StoreErrorKind::Unreachable {
-                    break;
+                // What one document came to, the others of the same database or server would, too.
+                match error.kind() {
+                    StoreErrorKind::Unreachable => break,
+                    StoreErrorKind::Denied | StoreErrorKind::MissingDatabase => {
+                        closed.push(item.database);
+                    }
+                    StoreErrorKind::Conflict | StoreErrorKind::Refused => {}
                 }
             }
         }
     }
-    outcome.failed.dedup();
     let mut text = print::text(order, &outcome, args.dry_run);
     if !args.dry_run {
         text.push_str(&tell(&outcome, &args, &settings).await?);
