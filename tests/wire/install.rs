@@ -354,9 +354,12 @@ async fn what_was_changed_stays_when_the_rest_is_removed(world: &World) -> Resul
 async fn a_worker_uses_what_was_put_without_a_restart(world: &World) -> Result<()> {
     let scene = Scene::set(world, world.account.all_remote()).await?;
     scene.a_normal_call_works().await?;
-    world.couch.replace(CONFIG, &[]).await?;
+    let documents = scene.account.configuration.iter();
+    let others: Vec<Value> = documents.filter(|document| document["_id"] != ID).cloned().collect();
+    world.couch.replace(CONFIG, &others).await?;
+    ensure!(!scene.worker.said(ID), "the worker speaks of the document before it was told");
     ours(world, &["install"]).await?;
-    scene.worker.says("callflow.dynamic_cid").await?;
+    scene.worker.says(ID).await?;
     scene.a_normal_call_works().await?;
     scene.end().await?;
     restore(world).await
