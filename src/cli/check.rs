@@ -38,7 +38,7 @@ pub struct CheckArgs {
 
     /// Check the settings of this program and read nothing
     ///
-    /// For ExecStartPre of the systemd unit: what stands in CouchDB must not keep a worker from
+    /// For `ExecStartPre` of the systemd unit: what stands in CouchDB must not keep a worker from
     /// starting. Exit codes: 0 they can be used, 64 they cannot.
     #[arg(long)]
     pub settings_only: bool,

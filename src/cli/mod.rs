@@ -95,7 +95,7 @@ pub enum Command {
     Simulate(simulate::SimulateArgs),
     /// Put the settings and schemas into CouchDB where they are missing
     ///
-    /// Puts the settings of dynamic_cid into system_config and our JSON schemas into system_schemas,
+    /// Puts the settings of `dynamic_cid` and our JSON schemas into `system_config` and `system_schemas`,
     /// as far as they are missing; a value that is there is never touched. With --account or --all
     /// also the view for callflows that only workers take (KAZOO 4.3). KAZOO is told over RabbitMQ,
     /// so that it reads anew; where it cannot be told, the commands to type are printed. No database
