@@ -90,6 +90,16 @@ need_certificates() {
     die "$EX_UNAVAILABLE" "$bundle is missing. As root: apt-get install ca-certificates"
 }
 
+# python_tool COMMAND PACKAGE==VERSION...: a program from PyPI, in an environment of ours below
+# target. False where it cannot be had.
+python_tool() {
+  local command=$1 tools=$ROOT/target/tools/python
+  shift
+  [[ -x $tools/bin/$command ]] && return 0
+  have python3 && { [[ -x $tools/bin/pip ]] || python3 -m venv "$tools"; } >&2 &&
+    "$tools/bin/pip" install --quiet --disable-pip-version-check "$@" >&2 && [[ -x $tools/bin/$command ]]
+}
+
 # --- Processes of ours -------------------------------------------------------------------------
 
 # When a process started, in clock ticks since boot: tells it from a later one with the same id.

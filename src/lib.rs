@@ -13,6 +13,7 @@ pub mod cli;
 pub mod directory;
 pub mod dynamic_cid;
 pub mod explain;
+pub mod install;
 pub mod json;
 pub mod kapi;
 pub mod numbers;

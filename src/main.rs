@@ -30,6 +30,9 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Some(outcome) = cli.command.without_settings() {
+        return Ok(outcome?);
+    }
     let settings = Settings::load(&cli.settings, &Process).map_err(CliError::from)?;
     logs::initialise(settings.log_format.value, &settings.log_filter, cli.command.log_output())
         .map_err(CliError::from)?;

@@ -61,3 +61,39 @@ fn a_file_that_is_not_there_is_a_wrong_setting() {
     assert_eq!(output.status.code(), Some(64));
     assert!(text(&output.stderr).contains("/no/such/config.ini: No such file"));
 }
+
+#[test]
+fn settings_alone_are_checked_without_servers_and_documents() {
+    let nowhere = [("KAZOO_DYNAMIC_CID_AMQP_URI", "amqp://nowhere.invalid"), ("RUST_LOG", "info")];
+    let output = program(&["check", "--settings-only"], &nowhere);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "The settings can be used.\n");
+    let output = program(&["check", "--settings-only"], &[("KAZOO_DYNAMIC_CID_GRACE", "soon")]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(text(&output.stderr).contains("grace"));
+}
+
+#[test]
+fn pages_are_made_of_the_command_line_whatever_the_settings() {
+    let wrong = [("KAZOO_DYNAMIC_CID_PREFETCH", "0")];
+    for line in
+        [&["completions", "bash"][..], &["completions", "zsh"], &["completions", "fish"], &["man"]]
+    {
+        let output = program(line, &wrong);
+        assert_eq!(output.status.code(), Some(0), "{line:?}");
+        let page = text(&output.stdout);
+        for word in ["uninstall", "simulate"] {
+            assert!(page.contains(word), "{word} in {line:?}");
+        }
+        assert!(!page.contains("bench\\-echo"), "{line:?} shows what is hidden");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = program(&["man", folder.path().to_str().unwrap()], &wrong);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for page in ["kazoo-dynamic-cid.1", "kazoo-dynamic-cid-run.1", "kazoo-dynamic-cid-install.1"] {
+        let page = std::fs::read_to_string(folder.path().join(page)).unwrap();
+        assert!(page.contains(".SH SYNOPSIS"), "{page}");
+    }
+    let output = program(&["man", "/no/such/folder"], &wrong);
+    assert_eq!(output.status.code(), Some(1));
+}

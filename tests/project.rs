@@ -125,6 +125,34 @@ fn every_departure_is_in_the_table_and_in_the_schema() {
     }
 }
 
+#[test]
+fn every_key_of_the_systems_configuration_is_described() {
+    let page = read("system_configs/README.md");
+    let asked = std::cell::RefCell::new(Vec::new());
+    let ask = |category: &str, key: &str| {
+        asked.borrow_mut().push((category.to_owned(), key.to_owned()));
+        None
+    };
+    let _ = kazoo_dynamic_cid::dynamic_cid::SystemConfig::read(ask);
+    let _ = kazoo_dynamic_cid::callflow::bootstrap::BootstrapSettings::read(ask);
+    let asked = asked.into_inner();
+    assert!(asked.len() > 12, "{asked:?}");
+    for (category, key) in asked {
+        let heading = format!("\n## `{category}`");
+        let section = page.split(&heading).nth(1).and_then(|rest| rest.split("\n## ").next());
+        let described = section.is_some_and(|section| section.contains(&format!("| `{key}` |")));
+        assert!(described, "system_configs/README.md does not describe {key} of {category}");
+    }
+    let schema: serde_json::Value =
+        serde_json::from_str(&read("schemas/system_config.callflow.dynamic_cid.json")).unwrap();
+    let document: serde_json::Value =
+        serde_json::from_str(&read("system_configs/callflow.dynamic_cid.json")).unwrap();
+    for key in schema["properties"].as_object().unwrap().keys() {
+        assert!(page.contains(&format!("| `{key}` |")), "not described: {key}");
+        assert!(!document["default"][key].is_null(), "not in the document: {key}");
+    }
+}
+
 /// The settings as a table, from the one place that knows them.
 fn settings_table() -> String {
     let head = "| Setting | Variable | `config.ini` | Default | Meaning |\n|---|---|---|---|---|\n";

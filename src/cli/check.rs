@@ -26,7 +26,7 @@ const MANY_ACCOUNTS: usize = 5;
 
 /// The arguments of `check`.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("which").required(true).args(["account", "all"])))]
+#[command(group(ArgGroup::new("which").required(true).args(["account", "all", "settings_only"])))]
 pub struct CheckArgs {
     /// Account to check
     #[arg(long, value_name = "ID", value_parser = account_id)]
@@ -35,6 +35,13 @@ pub struct CheckArgs {
     /// Check every account
     #[arg(long)]
     pub all: bool,
+
+    /// Check the settings of this program and read nothing
+    ///
+    /// For `ExecStartPre` of the systemd unit: what stands in CouchDB must not keep a worker from
+    /// starting. Exit codes: 0 they can be used, 64 they cannot.
+    #[arg(long)]
+    pub settings_only: bool,
 
     /// Folder of documents to read instead of CouchDB
     ///
@@ -112,6 +119,9 @@ struct Report {
 
 /// Checks and reports on standard output.
 pub async fn run(args: CheckArgs, settings: Settings) -> Result<ExitCode, CliError> {
+    if args.settings_only {
+        return check_settings(&settings);
+    }
     // What is slow is measured by the limit that calls have.
     let steps = u32::try_from(settings.limits.match_limit.value).unwrap_or(u32::MAX);
     pattern::limit_matches(steps, |pattern| tracing::debug!(pattern, "a match was given up"));
@@ -135,6 +145,15 @@ pub async fn run(args: CheckArgs, settings: Settings) -> Result<ExitCode, CliErr
     let _ = std::io::stdout().write_all(text.as_bytes());
     let least = Severity::from(args.min_severity);
     Ok(report.exit_code(least).into())
+}
+
+/// Loading has refused what cannot be used; what is left is what `run` makes of it before it
+/// connects.
+fn check_settings(settings: &Settings) -> Result<ExitCode, CliError> {
+    super::run::brokers(settings)?;
+    super::run::couchdb(settings)?;
+    let _ = writeln!(std::io::stdout(), "The settings can be used.");
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Report {

@@ -4,6 +4,8 @@ pub mod bench;
 pub mod call;
 pub mod check;
 pub mod explain;
+pub mod install;
+pub mod pages;
 pub mod run;
 pub mod simulate;
 
@@ -12,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::explain::input::{account_id, dialled, key_presses};
+use crate::install::Order;
 use crate::operations::logs::{LogError, LogOutput};
 use crate::settings::{self, EXIT_USAGE, GlobalArgs, Problems, Settings};
 
@@ -91,6 +94,20 @@ pub enum Command {
     /// the destination, and what would be sent to KAZOO. RabbitMQ is not used. Log lines go to
     /// standard error.
     Simulate(simulate::SimulateArgs),
+    /// Put the settings and schemas into CouchDB where they are missing
+    ///
+    /// Puts the settings of `dynamic_cid` and our JSON schemas into `system_config` and `system_schemas`,
+    /// as far as they are missing; a value that is there is never touched. With --account or --all
+    /// also the view for callflows that only workers take (KAZOO 4.3). KAZOO is told over RabbitMQ,
+    /// so that it reads anew; where it cannot be told, the commands to type are printed. No database
+    /// is created. Exit codes: 0 done, 1 something could not be written, 64 wrong settings or
+    /// arguments. Log lines go to standard error.
+    Install(install::InstallArgs),
+    /// Remove what `install` put and nobody changed
+    ///
+    /// Looks at the same documents as `install` with the same arguments. A value that was changed
+    /// since, and what others added, stays.
+    Uninstall(install::InstallArgs),
     /// Place a test call through a running worker and print every message
     ///
     /// Acts as KAZOO for one synthetic call: hands it to a running worker over RabbitMQ, answers
@@ -117,6 +134,15 @@ pub enum Command {
     /// Answer `continue` to every call, for `bench`
     #[command(name = "bench-echo", hide = true)]
     BenchEcho(bench::EchoArgs),
+    /// Print the completions of a shell
+    ///
+    /// For bash, for example: kazoo-dynamic-cid completions bash
+    /// > /usr/share/bash-completion/completions/kazoo-dynamic-cid. The packages contain them.
+    Completions(pages::CompletionsArgs),
+    /// Print the manual page, or write those of all subcommands
+    ///
+    /// Pages are in the format of man(1). The packages contain them.
+    Man(pages::ManArgs),
 }
 
 /// How a result is printed.
@@ -165,8 +191,22 @@ impl Command {
             | Self::Call(_)
             | Self::Check(_)
             | Self::Explain(_)
+            | Self::Install(_)
+            | Self::Uninstall(_)
             | Self::Bench(_)
-            | Self::BenchEcho(_) => LogOutput::StandardError,
+            | Self::BenchEcho(_)
+            | Self::Completions(_)
+            | Self::Man(_) => LogOutput::StandardError,
+        }
+    }
+
+    /// Does what needs neither settings nor servers, and so works where those are wrong or missing.
+    /// `None` for every other subcommand.
+    pub fn without_settings(&self) -> Option<Result<ExitCode, CliError>> {
+        match self {
+            Self::Completions(args) => Some(pages::completions(args)),
+            Self::Man(args) => Some(pages::man(args)),
+            _ => None,
         }
     }
 
@@ -183,6 +223,10 @@ impl Command {
             Self::Explain(args) => explain::run(args, settings).await,
             Self::Bench(args) => bench::run(args, settings).await,
             Self::BenchEcho(args) => bench::echo(args, settings).await,
+            Self::Install(args) => install::run(Order::Install, args, settings).await,
+            Self::Uninstall(args) => install::run(Order::Uninstall, args, settings).await,
+            Self::Completions(args) => pages::completions(&args),
+            Self::Man(args) => pages::man(&args),
         }
     }
 }

@@ -91,6 +91,11 @@ fn bad_arguments_are_refused() {
         &["check", "--account", "short"],
         &["check", "--all", "--min-severity", "fatal"],
         &["check", "--all", "--kazoo", "3"],
+        &["check", "--all", "--settings-only"],
+        &["install", "--all", "--account", ACCOUNT],
+        &["uninstall", "--account", "short"],
+        &["completions"],
+        &["completions", "cmd"],
         &["run", "--prefetch", "1", "--prefetch", "2"],
     ] {
         assert!(parse(line).is_err_and(|error| error.use_stderr()), "{line:?}");

@@ -116,7 +116,8 @@ impl Couch {
         self.send(Method::GET, &path, None).await?.good().map(drop)
     }
 
-    async fn stored(
+    /// Every document with its revision, by id.
+    pub(crate) async fn stored(
         &self,
         database: &str,
     ) -> Result<std::collections::BTreeMap<String, (String, Value)>> {

@@ -32,6 +32,8 @@ mod bench;
 mod fault;
 mod faults;
 mod figures;
+mod gate;
+mod install;
 mod layouts;
 mod limits;
 mod model;
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
         ("couchdb_role", security::couchdb_role::TESTS),
         ("secrets", security::secrets::TESTS),
         ("hostile", security::hostile::TESTS),
+        ("install", install::TESTS),
         ("bench", bench::TESTS),
         ("oracle", oracle::TESTS),
         ("obligations", obligations::TESTS),

@@ -1,0 +1,366 @@
+//! `install` and `uninstall` over real servers.
+
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context as _, Result, ensure};
+use kazoo_dynamic_cid::schema;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use url::Url;
+
+use crate::couch::Couch;
+use crate::gate::{Asked, Gate, Rule};
+use crate::harness::{PATIENCE, World, tests};
+use crate::kazoo::Kazoo;
+use crate::scene::Scene;
+use crate::worker::binary;
+
+tests![
+    what_is_missing_is_put_and_a_second_run_changes_nothing,
+    a_dry_run_shows_a_diff_and_writes_nothing,
+    what_an_operator_wrote_stays,
+    a_write_in_between_is_read_and_kept,
+    writes_that_never_end_are_given_up,
+    a_user_who_may_only_read_is_told_which_permission_is_missing,
+    a_user_whom_couchdb_does_not_know_is_told_so,
+    a_missing_database_is_not_created,
+    kazoo_hears_of_every_write,
+    where_kazoo_cannot_be_told_the_commands_are_printed,
+    an_account_gets_its_view_and_loses_it_again,
+    what_was_changed_stays_when_the_rest_is_removed,
+    a_worker_uses_what_was_put_without_a_restart,
+];
+
+const CONFIG: &str = "system_config";
+const SCHEMAS: &str = "system_schemas";
+const ID: &str = "callflow.dynamic_cid";
+
+/// Neither settings nor schemas.
+async fn empty(world: &World) -> Result<()> {
+    world.couch.replace(CONFIG, &[]).await?;
+    world.couch.replace(SCHEMAS, &[]).await
+}
+
+/// As the other tests expect it.
+async fn restore(world: &World) -> Result<()> {
+    world.couch.replace(SCHEMAS, &[]).await?;
+    world.load(&world.account).await
+}
+
+async fn run(world: &World, couchdb: &str, amqp: &str, line: &[&str]) -> Result<(Output, String)> {
+    let mut command = Command::new(binary());
+    let inherited = std::env::vars().map(|(name, _)| name);
+    for name in inherited.filter(|name| name.starts_with("KAZOO_")) {
+        command.env_remove(name);
+    }
+    command
+        .args(line)
+        .args(["--config", "/dev/null", "--node", "install@test.example.com"])
+        .args(["--couchdb-uri", couchdb, "--amqp-uri", amqp])
+        .env("RUST_LOG", "info")
+        .stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || command.output()).await??;
+    let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    let said = said.join("\n");
+    let password = Url::parse(&world.servers.couchdb)?.password().map(str::to_owned);
+    ensure!(password.is_none_or(|it| it.len() < 6 || !said.contains(&it)), "a password in {said}");
+    Ok((output, said))
+}
+
+async fn ours(world: &World, line: &[&str]) -> Result<String> {
+    let (output, said) = run(world, &world.servers.couchdb, &world.servers.amqp, line).await?;
+    ensure!(output.status.success(), "{line:?} ended with {}:\n{said}", output.status);
+    Ok(said)
+}
+
+async fn revision(couch: &Couch, database: &str, id: &str) -> Result<(String, Value)> {
+    couch.stored(database).await?.remove(id).with_context(|| format!("no {database}/{id}"))
+}
+
+async fn settings(world: &World) -> Result<(String, Value)> {
+    revision(&world.couch, CONFIG, ID).await
+}
+
+fn schemas() -> usize {
+    schema::documents().count()
+}
+
+async fn what_is_missing_is_put_and_a_second_run_changes_nothing(world: &World) -> Result<()> {
+    empty(world).await?;
+    let said = ours(world, &["install"]).await?;
+    ensure!(said.contains(&format!("{} documents written, 0 have", schemas() + 1)), "{said}");
+    let (first, document) = settings(world).await?;
+    ensure!(document["default"]["worker"]["preset"] == "recommended", "{document}");
+    ensure!(document["pvt_type"] == "config", "{document}");
+    let stored = world.couch.stored(SCHEMAS).await?;
+    ensure!(stored.len() == schemas(), "{} schemas", stored.len());
+    let said = ours(world, &["install"]).await?;
+    ensure!(said.contains(&format!("0 documents written, {} have", schemas() + 1)), "{said}");
+    ensure!(settings(world).await?.0 == first, "written again");
+    // Nothing but what was put is gone, and with it everything.
+    let said = ours(world, &["uninstall"]).await?;
+    ensure!(said.contains("callflow.dynamic_cid: removed"), "{said}");
+    for database in [CONFIG, SCHEMAS] {
+        let left = world.couch.stored(database).await?;
+        ensure!(left.is_empty(), "{database}: {:?}", left.keys());
+    }
+    let said = ours(world, &["uninstall"]).await?;
+    ensure!(
+        said.contains(&format!("0 documents removed or changed, {} have", schemas() + 1)),
+        "{said}"
+    );
+    restore(world).await
+}
+
+async fn a_dry_run_shows_a_diff_and_writes_nothing(world: &World) -> Result<()> {
+    empty(world).await?;
+    let operators = json!({"_id": ID, "default": {"max_digits": 7}, "pvt_type": "config"});
+    world.couch.put(CONFIG, &operators).await?;
+    let before = settings(world).await?;
+    let said = ours(world, &["install", "--dry-run"]).await?;
+    for line in [
+        "--- system_config/callflow.dynamic_cid",
+        "+++ system_config/callflow.dynamic_cid",
+        "+    \"min_digits\": 10,",
+        "--- /dev/null",
+        "+++ system_schemas/callflows.dynamic_cid",
+        "Nothing was written.",
+    ] {
+        ensure!(said.lines().any(|each| each == line), "{line} in\n{said}");
+    }
+    ensure!(settings(world).await? == before && world.couch.stored(SCHEMAS).await?.is_empty());
+    ours(world, &["install"]).await?;
+    let before = settings(world).await?;
+    let said = ours(world, &["uninstall", "--dry-run"]).await?;
+    ensure!(said.contains("-    \"min_digits\": 10,") && said.contains("+++ /dev/null"), "{said}");
+    ensure!(settings(world).await? == before, "a rehearsal has written");
+    restore(world).await
+}
+
+async fn what_an_operator_wrote_stays(world: &World) -> Result<()> {
+    empty(world).await?;
+    let operators = json!({
+        "_id": ID, "default": {"max_digits": 7, "worker": {"preset": "kazoo"}},
+        "east": {"min_digits": 3}, "pvt_type": "config", "pvt_created": 63_000_000_000_u64,
+    });
+    world.couch.put(CONFIG, &operators).await?;
+    let theirs = json!({"_id": "callflows.dynamic_cid", "type": "object", "title": "KAZOO's own"});
+    world.couch.put(SCHEMAS, &theirs).await?;
+    let said = ours(world, &["install"]).await?;
+    ensure!(
+        said.contains("system_schemas/callflows.dynamic_cid: the cluster's own stays"),
+        "{said}"
+    );
+    let (_, after) = settings(world).await?;
+    for place in ["/default/max_digits", "/default/worker", "/east", "/pvt_created"] {
+        ensure!(after.pointer(place) == operators.pointer(place), "{place} in {after}");
+    }
+    ensure!(after["default"]["min_digits"] == 10, "{after}");
+    ours(world, &["uninstall"]).await?;
+    let (_, after) = settings(world).await?;
+    for key in ["default", "east"] {
+        ensure!(after[key] == operators[key], "{after}");
+    }
+    let (_, schema) = revision(&world.couch, SCHEMAS, "callflows.dynamic_cid").await?;
+    ensure!(schema["title"] == "KAZOO's own", "{schema}");
+    restore(world).await
+}
+
+/// Before a write of the settings is let through, an operator writes them too.
+fn meddling(couch: &Couch, times: usize) -> Arc<Rule> {
+    let (couch, done) = (couch.clone(), Arc::new(AtomicUsize::new(0)));
+    Arc::new(move |asked: Asked| {
+        let (couch, done) = (couch.clone(), Arc::clone(&done));
+        Box::pin(async move {
+            if asked.method == "PUT" && asked.path.ends_with(ID) {
+                let turn = done.fetch_add(1, Ordering::Relaxed);
+                if turn < times {
+                    let theirs = json!({"_id": ID, "default": {"max_digits": 7 + turn}});
+                    couch.put(CONFIG, &theirs).await.ok();
+                }
+            }
+            None
+        })
+    })
+}
+
+async fn a_write_in_between_is_read_and_kept(world: &World) -> Result<()> {
+    empty(world).await?;
+    let uri = &world.servers.couchdb;
+    let gate = Gate::open(uri, meddling(&world.couch, 2)).await?;
+    let (output, said) = run(world, &gate.uri(uri)?, &world.servers.amqp, &["install"]).await?;
+    ensure!(output.status.success(), "{said}");
+    ensure!(said.matches("somebody else wrote the document").count() == 2, "{said}");
+    let (_, document) = settings(world).await?;
+    ensure!(document["default"]["max_digits"] == 8, "{document}");
+    ensure!(document["default"]["min_digits"] == 10, "{document}");
+    restore(world).await
+}
+
+async fn writes_that_never_end_are_given_up(world: &World) -> Result<()> {
+    empty(world).await?;
+    let uri = &world.servers.couchdb;
+    let gate = Gate::open(uri, meddling(&world.couch, usize::MAX)).await?;
+    let (output, said) = run(world, &gate.uri(uri)?, &world.servers.amqp, &["install"]).await?;
+    ensure!(output.status.code() == Some(1) && said.contains("others keep writing it"), "{said}");
+    // The schemas do not suffer from it.
+    ensure!(world.couch.stored(SCHEMAS).await?.len() == schemas(), "{said}");
+    restore(world).await
+}
+
+/// Reads pass, writes are refused with a status.
+fn reads_only(status: u16) -> Arc<Rule> {
+    Arc::new(move |asked: Asked| {
+        let refused = (asked.method != "GET").then_some((status, "reads only"));
+        Box::pin(async move { refused })
+    })
+}
+
+async fn a_user_who_may_only_read_is_told_which_permission_is_missing(world: &World) -> Result<()> {
+    empty(world).await?;
+    let uri = &world.servers.couchdb;
+    let gate = Gate::open(uri, reads_only(403)).await?;
+    let uri = gate.uri(uri)?;
+    let (output, said) = run(world, &uri, &world.servers.amqp, &["install"]).await?;
+    ensure!(output.status.code() == Some(1), "{}", output.status);
+    for words in [
+        "cannot write system_config/callflow.dynamic_cid: HTTP 403",
+        "reads only",
+        "lacks the permission to write documents in `system_config`",
+        "lacks the permission to write documents in `system_schemas`",
+    ] {
+        ensure!(said.contains(words), "{words} in\n{said}");
+    }
+    let (output, said) = run(world, &uri, &world.servers.amqp, &["install", "--dry-run"]).await?;
+    ensure!(output.status.success(), "a reader may rehearse:\n{said}");
+    restore(world).await
+}
+
+async fn a_user_whom_couchdb_does_not_know_is_told_so(world: &World) -> Result<()> {
+    let uri = &world.servers.couchdb;
+    let rule: Arc<Rule> =
+        Arc::new(|_| Box::pin(async { Some((401, "Name or password is incorrect.")) }));
+    let gate = Gate::open(uri, rule).await?;
+    let (output, said) = run(world, &gate.uri(uri)?, &world.servers.amqp, &["install"]).await?;
+    ensure!(output.status.code() == Some(1), "{}", output.status);
+    ensure!(said.contains("is unknown or the password is wrong"), "{said}");
+    Ok(())
+}
+
+async fn a_missing_database_is_not_created(world: &World) -> Result<()> {
+    let account = "dddddddddddddddddddddddddddddddd";
+    let database = format!("account/dd/dd/{}", &account[4..]);
+    let line = ["install", "--account", account];
+    let (output, said) = run(world, &world.servers.couchdb, &world.servers.amqp, &line).await?;
+    ensure!(output.status.code() == Some(1), "{}", output.status);
+    ensure!(said.contains("none is made here"), "{said}");
+    ensure!(world.couch.stored(&database).await.is_err(), "the database was created");
+    ours(world, &["uninstall"]).await?;
+    restore(world).await
+}
+
+async fn kazoo_hears_of_every_write(world: &World) -> Result<()> {
+    empty(world).await?;
+    let kazoo = Kazoo::connect(&world.servers.amqp).await?;
+    let mut heard = kazoo.listen("install-test", &[("configuration", "#")]).await?;
+    for (line, event) in [
+        (&["install"][..], "doc_created"),
+        (&["uninstall"], "doc_deleted"),
+        (&["install", "--no-announce"], ""),
+    ] {
+        let said = ours(world, line).await?;
+        if event.is_empty() {
+            ensure!(said.contains("    sup kapps_config flush callflow.dynamic_cid\n"), "{said}");
+            ensure!(heard.try_recv().is_err(), "told although --no-announce");
+            continue;
+        }
+        ensure!(said.contains(&format!("KAZOO was told: {} notices", schemas() + 1)), "{said}");
+        let mut ids = Vec::new();
+        for _ in 0..=schemas() {
+            let message = timeout(PATIENCE, heard.recv()).await?.context("no notice")?;
+            ensure!(message.text("Event-Name") == event, "{message:?}");
+            ensure!(message.content_type.as_deref() == Some("application/json"), "{message:?}");
+            ids.push(format!("{}/{}", message.text("Database"), message.text("ID")));
+        }
+        ensure!(ids.contains(&format!("{CONFIG}/{ID}")), "{ids:?}");
+    }
+    kazoo.close().await;
+    restore(world).await
+}
+
+async fn where_kazoo_cannot_be_told_the_commands_are_printed(world: &World) -> Result<()> {
+    const USER: &str = "dynamic_cid_install";
+    empty(world).await?;
+    Kazoo::connect(&world.servers.amqp).await?.close().await;
+    let commands = "    sup kapps_config flush callflow.dynamic_cid\n";
+    // A broker that is not there.
+    let (output, said) =
+        run(world, &world.servers.couchdb, "amqp://guest:guest@127.0.0.1:1", &["install"]).await?;
+    ensure!(output.status.success() && said.contains(commands), "{said}");
+    ensure!(said.contains("KAZOO could not be told: cannot connect"), "{said}");
+    let servers = &world.servers;
+    servers.broker_ctl(&["delete_user", USER]).ok();
+    if servers.broker_ctl(&["add_user", USER, "only-for-this-test"])?.is_some() {
+        empty(world).await?;
+        servers.broker_ctl(&["set_permissions", USER, "^$", "^kapps$", "^$"])?;
+        let mut url = Url::parse(&servers.amqp)?;
+        url.set_username(USER).ok();
+        url.set_password(Some("only-for-this-test")).ok();
+        let (output, said) = run(world, &servers.couchdb, url.as_str(), &["install"]).await?;
+        ensure!(output.status.success() && said.contains(commands), "{said}");
+        ensure!(said.contains("ACCESS_REFUSED") && said.contains("set_permissions"), "{said}");
+        servers.broker_ctl(&["delete_user", USER])?;
+    }
+    restore(world).await
+}
+
+async fn an_account_gets_its_view_and_loses_it_again(world: &World) -> Result<()> {
+    const DESIGN: &str = "_design/kazoo_dynamic_cid";
+    let account = "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee";
+    let database = format!("account/ee/ee/{}", &account[4..]);
+    world.couch.create(&database).await?;
+    world.couch.replace(&database, &[]).await?;
+    ours(world, &["install", "--account", account]).await?;
+    let callflow = json!({"_id": "c", "pvt_type": "callflow",
+                          "kazoo_dynamic_cid": {"patterns": ["^\\*2$"]}});
+    world.couch.put(&database, &callflow).await?;
+    for view in ["numbers", "patterns"] {
+        world.couch.warm(&database, "kazoo_dynamic_cid", view).await?;
+    }
+    ours(world, &["uninstall", "--account", account]).await?;
+    ensure!(!world.couch.stored(&database).await?.contains_key(DESIGN), "it is still there");
+    restore(world).await
+}
+
+async fn what_was_changed_stays_when_the_rest_is_removed(world: &World) -> Result<()> {
+    empty(world).await?;
+    ours(world, &["install"]).await?;
+    let (_, mut document) = settings(world).await?;
+    document["default"]["max_digits"] = json!(12);
+    if let Some(members) = document.as_object_mut() {
+        members.remove("_rev");
+    }
+    world.couch.put(CONFIG, &document).await?;
+    let said = ours(world, &["uninstall"]).await?;
+    ensure!(said.contains("changed since and kept: /default/max_digits"), "{said}");
+    let (_, document) = settings(world).await?;
+    ensure!(document["default"] == json!({"max_digits": 12}), "{document}");
+    restore(world).await
+}
+
+/// The worker keeps settings for a minute, unless it is told.
+async fn a_worker_uses_what_was_put_without_a_restart(world: &World) -> Result<()> {
+    let scene = Scene::set(world, world.account.all_remote()).await?;
+    scene.a_normal_call_works().await?;
+    let documents = scene.account.configuration.iter();
+    let others: Vec<Value> = documents.filter(|document| document["_id"] != ID).cloned().collect();
+    world.couch.replace(CONFIG, &others).await?;
+    ensure!(!scene.worker.said(ID), "the worker speaks of the document before it was told");
+    ours(world, &["install"]).await?;
+    scene.worker.says(ID).await?;
+    scene.a_normal_call_works().await?;
+    scene.end().await?;
+    restore(world).await
+}
