@@ -11,6 +11,7 @@ mod confirms;
 mod connect;
 mod consume;
 mod delivery;
+mod depth;
 mod link;
 mod outgoing;
 mod prepare;
@@ -44,5 +45,5 @@ pub use supervise::{SessionConfig, Stop, Timing, supervise};
 pub use tls::Tls;
 pub use topology::{
     Argument, Binding, EXECUTE_QUEUE, Exchange, ExchangeKind, HELD_QUEUE, JOBS_QUEUE, ROUTE_QUEUE,
-    RejectedQueue, ReplyQueue, Settling, TAKEOVER_QUEUE, Topology, WorkQueue,
+    REJECTED_QUEUE, RejectedQueue, ReplyQueue, Settling, TAKEOVER_QUEUE, Topology, WorkQueue,
 };
