@@ -44,6 +44,7 @@ pub use state::SessionState;
 pub use supervise::{SessionConfig, Stop, Timing, supervise};
 pub use tls::Tls;
 pub use topology::{
-    Argument, Binding, EXECUTE_QUEUE, Exchange, ExchangeKind, HELD_QUEUE, JOBS_QUEUE, ROUTE_QUEUE,
-    REJECTED_QUEUE, RejectedQueue, ReplyQueue, Settling, TAKEOVER_QUEUE, Topology, WorkQueue,
+    Argument, Binding, EXECUTE_QUEUE, Exchange, ExchangeKind, HELD_QUEUE, JOBS_QUEUE,
+    REJECTED_QUEUE, ROUTE_QUEUE, RejectedQueue, ReplyQueue, Settling, TAKEOVER_QUEUE, Topology,
+    WorkQueue,
 };

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::operations::logs::{LogError, LogOutput};
-use crate::settings::{GlobalArgs, LogTo, Problems, self, Settings, EXIT_USAGE};
+use crate::settings::{self, EXIT_USAGE, GlobalArgs, LogTo, Problems, Settings};
 
 /// What the program is for, in front of the list of subcommands.
 const ABOUT: &str = "A worker that does KAZOO's dynamic_cid callflow action over AMQP";

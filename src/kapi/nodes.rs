@@ -41,8 +41,7 @@ pub fn advertisement(identity: &Identity, zone: &str, began: u64, memory: Option
     let (app_name, app_version) = APP;
     let (app_name, app_version) = (app_name.to_owned(), app_version.to_owned());
     let identity = Identity { app_name, app_version, ..identity.clone() };
-    let mut message =
-        Message::new(("nodes", "advertise"), members, &identity, Exchange::Nodes, "");
+    let mut message = Message::new(("nodes", "advertise"), members, &identity, Exchange::Nodes, "");
     // Nobody answers, and KAZOO's own have none.
     message.body.remove(header::SERVER_ID);
     message

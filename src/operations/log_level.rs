@@ -1,9 +1,8 @@
 //! The log's level as a document sets it, while the worker runs.
 //!
 //! `worker.log_level` in `system_config/callflow.dynamic_cid`, which operators change as they change
-//! every other setting of KAZOO's: with `sup kapps_config set_default` or in Monster. The change
-//! notice makes it count within seconds, on the workers of one node, zone or all, and without it
-//! the level of the start counts again. A signal would reach one process, and the HTTP listener
+//! every other setting of KAZOO's. The change notice makes it count within seconds, on the workers
+//! of one node, zone or all; without the key the level of the start counts again. A signal would reach one process, and the HTTP listener
 //! changes nothing.
 
 use std::time::Duration;

@@ -142,9 +142,12 @@ fn as_json(writer: BoxMakeWriter) -> Lines {
 /// Syslog has time and severity of its own.
 fn to_syslog(format: LogFormat, syslog: Syslog) -> Lines {
     match format {
-        LogFormat::Text => {
-            fmt::layer().without_time().with_level(false).with_ansi(false).with_writer(syslog).boxed()
-        }
+        LogFormat::Text => fmt::layer()
+            .without_time()
+            .with_level(false)
+            .with_ansi(false)
+            .with_writer(syslog)
+            .boxed(),
         LogFormat::Json => as_json(BoxMakeWriter::new(syslog)),
     }
 }
@@ -179,11 +182,9 @@ mod tests {
 
     #[test]
     fn syslog_has_the_call_id_on_every_line_whatever_the_form_and_the_level() {
-        for (format, filter) in [
-            (LogFormat::Text, "info"),
-            (LogFormat::Text, "warn"),
-            (LogFormat::Json, "warn"),
-        ] {
+        for (format, filter) in
+            [(LogFormat::Text, "info"), (LogFormat::Text, "warn"), (LogFormat::Json, "warn")]
+        {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("log");
             let server = std::os::unix::net::UnixDatagram::bind(&path).unwrap();

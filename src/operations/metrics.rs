@@ -23,8 +23,8 @@ use crate::amqp::SessionState;
 const SERIES: usize = 1000;
 /// Seconds that answers are sorted by: from the cache, from the database, after a caller typed.
 const ANSWER_BUCKETS: [f64; 17] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
-    120.0,
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    60.0, 120.0,
 ];
 /// The same up to where a machine, not a caller, is waited for.
 const MACHINE_BUCKETS: usize = 14;
@@ -364,7 +364,8 @@ mod tests {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }
         assert!(!text.contains("queue=\"held\""), "{text}");
-        let resident = text.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+        let resident =
+            text.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
         assert!(resident.unwrap().parse::<f64>().unwrap() > 1_000_000.0, "{text}");
     }
 

@@ -72,8 +72,7 @@ mod tests {
         let count = |labels: &[(&'static str, &str)]| {
             let labels: Names =
                 labels.iter().map(|(label, value)| (*label, (*value).to_owned())).collect();
-            let family =
-                if labels.len() == 2 { &selections.lists } else { &selections.entries };
+            let family = if labels.len() == 2 { &selections.lists } else { &selections.entries };
             family.get(&labels).map_or(0, |counter| counter.get())
         };
         for (list, entry) in [("l", "01"), ("l", "02"), ("l", "03"), ("m", "01"), ("l", "01")] {

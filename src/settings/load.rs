@@ -7,8 +7,8 @@ use super::config_ini::{ConfigIni, DEFAULT_ZONE, Viewpoint};
 use super::reference as r;
 use super::resolver::{OWN_SECTION, Resolver};
 use super::{
-    AmqpTls, Environment, GlobalArgs, Limits, Operations, Origin, Problems, Settings, Sourced, connections,
-    values,
+    AmqpTls, Environment, GlobalArgs, Limits, Operations, Origin, Problems, Settings, Sourced,
+    connections, values,
 };
 
 /// KAZOO's own variable for the zone.

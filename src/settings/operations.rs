@@ -23,11 +23,7 @@ impl Operations {
             r.one_or_default(&r::METRIC_SERIES, |text| values::whole_number(text, 0..=100_000));
         let advertise = r.one_or_default(&r::ADVERTISE, values::switch);
         let log_to = r.one_or_default(&r::LOG_TO, values::log_to);
-        Some(Self {
-            metric_series: metric_series?,
-            advertise: advertise?,
-            log_to: log_to?,
-        })
+        Some(Self { metric_series: metric_series?, advertise: advertise?, log_to: log_to? })
     }
 
     /// Lines of the table of settings: series, advertisement; log.

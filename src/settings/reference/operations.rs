@@ -31,10 +31,5 @@ setting!(
     "log-to",
     "log_to",
     "LOG_TO",
-    doc(
-        "stdout",
-        "`stdout`, `journald` or `syslog`",
-        "Where the service's log lines go",
-        None,
-    )
+    doc("stdout", "`stdout`, `journald` or `syslog`", "Where the service's log lines go", None,)
 );
