@@ -322,6 +322,29 @@ impl Metrics {
         self.sessions.get_or_create(&vec![("cause", cause)]).inc();
     }
 
+    /// Metrics with one sample of each, for whoever compares them with what is written about them:
+    /// those without a sample are not rendered.
+    pub fn example() -> Self {
+        let metrics = Self::new();
+        metrics.decided("static", "continue", "static");
+        metrics.answered("static", "static", 0.0);
+        metrics.abandoned("destroyed");
+        metrics.route_request("offered");
+        metrics.route_answered(0.0);
+        metrics.won("offered");
+        metrics.zone_connected("west", true);
+        metrics.limit("calls");
+        metrics.rejected("not_json");
+        metrics.read("list", "read");
+        metrics.followed("found");
+        metrics.violated();
+        metrics.session_ended("stopped");
+        metrics.selected("account", "list", "01");
+        metrics.database_asked("view", "ok", 0.0);
+        metrics.queue_messages("execute", Some(0));
+        metrics
+    }
+
     /// Everything in Prometheus' text format.
     pub fn render(&self) -> String {
         let mut text = String::new();

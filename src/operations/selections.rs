@@ -31,15 +31,14 @@ impl Selections {
 
     /// A call got its caller ID from an entry.
     pub(super) fn selected(&self, account: &str, list: &str, entry: &str) {
-        let (account_name, list_name) = match self.is_known(account, list, None) {
-            true => (account, list),
-            false => (OTHER, OTHER),
-        };
+        let (account_name, list_name) =
+            if self.is_known(account, list, None) { (account, list) } else { (OTHER, OTHER) };
         let labels = vec![("account", account_name.to_owned()), ("list", list_name.to_owned())];
         self.lists.get_or_create(&labels).inc();
-        let [account, list, entry] = match self.is_known(account, list, Some(entry)) {
-            true => [account, list, entry],
-            false => [OTHER; 3],
+        let [account, list, entry] = if self.is_known(account, list, Some(entry)) {
+            [account, list, entry]
+        } else {
+            [OTHER; 3]
         };
         let labels = [("account", account), ("list", list), ("entry", entry)];
         let labels = labels.map(|(label, value)| (label, value.to_owned())).to_vec();

@@ -118,9 +118,9 @@ mod tests {
         syslog.send(6, b"one\n");
         syslog.send(6, b"two\n");
         let server = UnixDatagram::bind(&path).unwrap();
-        let long = [b'x'; 20_000];
+        let long = vec![b'x'; 20_000];
         syslog.send(3, &long);
-        let mut line = [0; 20_000];
+        let mut line = vec![0; 20_000];
         let length = server.recv(&mut line).unwrap();
         let text = String::from_utf8_lossy(&line[..length]);
         assert!(text.starts_with("<131>kazoo-dynamic-cid["), "{}", &text[..60]);

@@ -378,7 +378,9 @@ impl Handler for Worker {
     fn disconnected(&self, reason: &EndReason) {
         self.shared.metrics.consuming.set(0);
         self.shared.metrics.session_ended(cause(reason));
-        QUEUES.iter().for_each(|(_, label)| self.shared.metrics.queue_messages(label, None));
+        for (_, label) in QUEUES {
+            self.shared.metrics.queue_messages(label, None);
+        }
         if let Some(route) = &self.route {
             route.session_ended();
         }
