@@ -11,6 +11,7 @@ use crate::harness::{PATIENCE, World, tests};
 use crate::kazoo::{Kazoo, REJECTED, Received};
 use crate::line::Until;
 use crate::scene::Scene;
+use crate::service;
 use crate::worker::Worker;
 
 tests![
@@ -120,20 +121,25 @@ async fn the_log_s_level_follows_the_document(world: &World) -> Result<()> {
 }
 
 async fn what_waits_and_what_was_selected_is_counted(world: &World) -> Result<()> {
-    let scene = Scene::set(world, world.account.all_remote()).await?;
+    // It has dialled an entry of `list1` once.
+    let scene = service::scene(world).await?;
     scene.kazoo.publish("kapps", "callflow.action.dynamic_cid", &json!({"no": "execute"})).await?;
-    let (line, _) = scene.serve("*70014155552099", &[], Until::Answered).await?;
-    line.close().await?;
+    let account = scene.account.id();
+    let list = format!("account=\"{account}\",list=\"list1\"");
     let deadline = Instant::now() + Duration::from_secs(40);
     loop {
         let (_, text) = scene.worker.get("/metrics").await?;
-        let waits = format!("kazoo_dynamic_cid_queue_messages{{queue=\"{}\"}} 1", "rejected");
-        if text.contains(&waits) {
-            for line in [
+        let waits = "kazoo_dynamic_cid_queue_messages{queue=\"rejected\"} 1";
+        if text.contains(waits) {
+            let selected = [
+                format!("kazoo_dynamic_cid_list_selections_total{{{list}}} 1"),
+                format!("kazoo_dynamic_cid_entry_selections_total{{{list},entry=\"01\"}} 1"),
+            ];
+            for line in selected.iter().map(String::as_str).chain([
                 "kazoo_dynamic_cid_queue_messages{queue=\"execute\"} 0",
                 "kazoo_dynamic_cid_amqp_state{state=\"up\"} 1",
                 "kazoo_dynamic_cid_couchdb_up 1",
-            ] {
+            ]) {
                 ensure!(text.contains(line), "{line} is missing in\n{text}");
             }
             break;
