@@ -34,7 +34,8 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
         return Ok(outcome?);
     }
     let settings = Settings::load(&cli.settings, &Process).map_err(CliError::from)?;
-    logs::initialise(settings.log_format.value, &settings.log_filter, cli.command.log_output())
+    let output = cli.command.log_output(settings.operations.log_to.value);
+    logs::initialise(settings.log_format.value, &settings.log_filter, output)
         .map_err(CliError::from)?;
     // Several libraries ask rustls for the process's provider and none of them chooses one. It
     // fails only where one is installed already, which does as well.

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use kazoo_dynamic_cid::dynamic_cid::Reason;
 use kazoo_dynamic_cid::settings;
 
+#[path = "project/operations.rs"]
+mod operations;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

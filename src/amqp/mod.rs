@@ -11,6 +11,7 @@ mod confirms;
 mod connect;
 mod consume;
 mod delivery;
+mod depth;
 mod link;
 mod once;
 mod outgoing;
@@ -45,6 +46,7 @@ pub use state::SessionState;
 pub use supervise::{SessionConfig, Stop, Timing, supervise};
 pub use tls::Tls;
 pub use topology::{
-    Argument, Binding, EXECUTE_QUEUE, Exchange, ExchangeKind, HELD_QUEUE, JOBS_QUEUE, ROUTE_QUEUE,
-    RejectedQueue, ReplyQueue, Settling, TAKEOVER_QUEUE, Topology, WorkQueue,
+    Argument, Binding, EXECUTE_QUEUE, Exchange, ExchangeKind, HELD_QUEUE, JOBS_QUEUE,
+    REJECTED_QUEUE, ROUTE_QUEUE, RejectedQueue, ReplyQueue, Settling, TAKEOVER_QUEUE, Topology,
+    WorkQueue,
 };

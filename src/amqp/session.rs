@@ -18,6 +18,7 @@ use super::{
     connect::{self, Opened},
     consume::{Forward, events},
     delivery::Source,
+    depth,
     prepare::{Ask, Ready, prepare},
     reason::Step,
     transactions,
@@ -40,6 +41,11 @@ pub trait Handler: Send + Sync + 'static {
     /// The broker takes no messages from us for this reason, or, with `None`, does again.
     fn blocked(&self, reason: Option<&str>) {
         let _ = reason;
+    }
+    /// How many messages wait in a queue of ours, asked from time to time; `None` where the broker
+    /// does not say.
+    fn waiting(&self, queue: &str, messages: Option<u32>) {
+        let _ = (queue, messages);
     }
 }
 
@@ -127,6 +133,7 @@ async fn serve(
         tell(SessionState::Up { broker: broker.to_string() });
         let work: Vec<&str> =
             around.config.topology.work.iter().map(|work| work.name.as_str()).collect();
+        let config = around.config;
         tracing::info!(%broker, ?work, reply_queue, "connected to the broker; taking work");
         tasks.spawn(events(Box::pin(listener), link.clone(), Arc::clone(around.handler), tell));
         let intake = async {
@@ -142,6 +149,9 @@ async fn serve(
             Some(ended) = committing.join_next() => ended.unwrap_or_else(died),
             reason = intake => reason,
             reason = preferred_back(around) => reason,
+            () = depth::watch(&opened.connection, link, &config.topology, around.handler) => {
+                EndReason::Stopped
+            }
         }
     };
     inner.end(reason.clone());

@@ -49,6 +49,24 @@ pub enum SessionState {
 }
 
 impl SessionState {
+    /// Every [`name`](Self::name).
+    pub const NAMES: [&'static str; 7] =
+        ["starting", "connecting", "up", "blocked", "draining", "down", "refused"];
+
+    /// The state's name, for metrics; of one that has ended for good, nothing can be asked.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Connecting { .. } => "connecting",
+            Self::Up { .. } => "up",
+            Self::Blocked { .. } => "blocked",
+            Self::Draining { .. } => "draining",
+            Self::Down { .. } => "down",
+            Self::Refused { .. } => "refused",
+            Self::Stopped => "stopped",
+        }
+    }
+
     /// Whether work arrives and can be answered.
     pub fn is_up(&self) -> bool {
         matches!(self, Self::Up { .. })

@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::explain::input::{account_id, dialled, key_presses};
 use crate::install::Order;
 use crate::operations::logs::{LogError, LogOutput};
-use crate::settings::{self, EXIT_USAGE, GlobalArgs, Problems, Settings};
+use crate::settings::{self, EXIT_USAGE, GlobalArgs, LogTo, Problems, Settings};
 
 /// What the program is for, in front of the list of subcommands.
 const ABOUT: &str = "A worker that does KAZOO's dynamic_cid callflow action over AMQP";
@@ -183,10 +183,10 @@ impl CliError {
 }
 
 impl Command {
-    /// Where this subcommand's log lines belong.
-    pub fn log_output(&self) -> LogOutput {
+    /// Where this subcommand's log lines belong; those of the service where the setting says.
+    pub fn log_output(&self, service: LogTo) -> LogOutput {
         match self {
-            Self::Run(_) => LogOutput::StandardOutput,
+            Self::Run(_) => service.into(),
             Self::Simulate(_)
             | Self::Call(_)
             | Self::Check(_)

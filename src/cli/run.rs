@@ -13,13 +13,14 @@ use crate::amqp::{Broker, SessionConfig, SessionState, Stop, Tls, Topology, supe
 use crate::directory::{CouchDb, Directory, DirectoryOptions, Observer};
 use crate::kapi::conf;
 use crate::kapi::inbound::DecodeLimits;
+use crate::operations::advertisement::Advertiser;
 use crate::operations::health::{self, Health};
 use crate::operations::http::Pages;
 use crate::operations::http::console::{Console, Zone};
 use crate::operations::inspection::Inspected;
 use crate::operations::limits::{Limit, Limits};
 use crate::operations::records::Records;
-use crate::operations::{Metrics, http, service};
+use crate::operations::{Metrics, http, log_level, service};
 use crate::pattern;
 use crate::settings::{Listen, RemoteZone, Seams, ServerUri, Settings};
 use crate::worker::zones::ZoneListener;
@@ -39,7 +40,8 @@ pub struct RunArgs {}
 /// Serves until told to stop.
 pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliError> {
     let mut signals = Signals::new()?;
-    let metrics = Arc::new(Metrics::new());
+    let series = whole(settings.operations.metric_series.value);
+    let metrics = Arc::new(Metrics::with_series(series));
     let source = Arc::new(Inspected::new(Arc::new(couchdb(&settings)?), Arc::clone(&metrics)));
     let limits = Arc::new(Limits::new(Arc::clone(&metrics)));
     limit_patterns(&settings, &limits);
@@ -54,14 +56,20 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
     let records = Arc::new(Records::new(whole(settings.records.value), settings.masking.value));
     let worker =
         Worker::new(options, directory.clone(), Arc::clone(&metrics), Arc::clone(&records));
-    let worker = Arc::new(worker.inspecting(Arc::clone(&source)));
+    let advertise = settings.operations.advertise.value;
+    let advertiser = advertise.then(|| Advertiser::new(&settings.zone.value));
+    let worker = worker.inspecting(Arc::clone(&source)).advertising(advertiser);
+    let worker = Arc::new(worker);
     announce(&settings);
 
     let stop = Stop::default();
     tokio::spawn(source.keep_schemas(stop.session.clone()));
     tokio::spawn(Arc::clone(&worker).tidy_up(stop.session.clone()));
     let (state, states) = watch::channel(SessionState::default());
+    tokio::spawn(log_level::follow(directory.clone(), stop.session.clone()));
     let database = health::watch_database(directory.clone(), stop.session.clone());
+    let gauges = health::count(states.clone(), database.clone(), Arc::clone(&metrics));
+    tokio::spawn(gauges);
     let health = Arc::new(Health::new(states, database));
     let zones = settings.remote_zones.iter();
     let zones = zones.map(|zone| listen_to(zone, &settings, &worker, &stop));
@@ -82,6 +90,7 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
         tokio::spawn(server);
     }
     let topology = topology(seams, &node);
+    let topology = if advertise { topology.with_advertising() } else { topology };
     let mut config = SessionConfig::new(brokers(&settings)?, node, topology);
     config.prefetch = prefetch(&settings);
     config.tls = tls(&settings);

@@ -129,7 +129,7 @@ fn only_the_service_logs_to_standard_output() {
         (&["simulate", "--account", ACCOUNT, "--dial", "1"], LogOutput::StandardError),
         (&["check", "--all"], LogOutput::StandardError),
     ] {
-        assert_eq!(parse(line).unwrap().command.log_output(), output);
+        assert_eq!(parse(line).unwrap().command.log_output(LogTo::Stdout), output);
     }
 }
 

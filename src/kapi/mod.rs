@@ -19,6 +19,7 @@ pub mod header;
 pub mod held;
 pub mod inbound;
 pub mod message;
+pub mod nodes;
 pub mod result;
 pub mod resume;
 pub mod route_resp;

@@ -1,11 +1,13 @@
 //! Whether the worker can serve calls, and since when it cannot.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::Metrics;
 use super::http::Readiness;
 use crate::amqp::SessionState;
 use crate::directory::Directory;
@@ -54,6 +56,26 @@ impl Readiness for Health {
             Some(Err(reason)) => Some(format!("CouchDB: {reason}")),
         };
         session.into_iter().chain(database).collect()
+    }
+}
+
+/// Keeps the metrics of session and database current; ends with the first of the two.
+pub async fn count(
+    mut session: watch::Receiver<SessionState>,
+    mut database: watch::Receiver<DatabaseState>,
+    metrics: Arc<Metrics>,
+) {
+    loop {
+        metrics.session(&session.borrow_and_update());
+        let up = matches!(&*database.borrow_and_update(), Some(Ok(())));
+        metrics.couchdb_up.set(i64::from(up));
+        let gone = tokio::select! {
+            changed = session.changed() => changed.is_err(),
+            changed = database.changed() => changed.is_err(),
+        };
+        if gone {
+            return;
+        }
     }
 }
 

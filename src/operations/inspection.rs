@@ -5,7 +5,7 @@
 //! counted, and changes nothing: KAZOO reads such documents, too.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -28,16 +28,19 @@ pub struct Inspected {
     source: Arc<dyn Source>,
     schemas: RwLock<Arc<Schemas>>,
     reporter: Reporter,
+    metrics: Arc<Metrics>,
     changed: Notify,
 }
 
 impl Inspected {
     /// Validates with our own schemas until the cluster's are read.
     pub fn new(source: Arc<dyn Source>, metrics: Arc<Metrics>) -> Self {
+        let counted = Arc::clone(&metrics);
         Self {
             source,
             schemas: RwLock::new(Arc::new(Schemas::embedded())),
-            reporter: Reporter::new(Reporter::CAPACITY, move |_, _| metrics.violated()),
+            reporter: Reporter::new(Reporter::CAPACITY, move |_, _| counted.violated()),
+            metrics,
             changed: Notify::new(),
         }
     }
@@ -110,6 +113,12 @@ impl Inspected {
         self.reporter.check(&subject, || self.validate(schema, document));
     }
 
+    /// Notes how long a request took and how it ended.
+    fn asked<T>(&self, kind: &'static str, since: Instant, answer: &Result<T, ReadError>) {
+        let outcome = answer.as_ref().map_or_else(|error| error.class().name(), |_| "ok");
+        self.metrics.database_asked(kind, outcome, since.elapsed().as_secs_f64());
+    }
+
     fn validate(&self, schema: &str, document: &Value) -> Vec<Violation> {
         let schemas = Arc::clone(&self.schemas.read().unwrap_or_else(PoisonError::into_inner));
         match schema {
@@ -148,7 +157,10 @@ impl Inspected {
 #[async_trait]
 impl Source for Inspected {
     async fn document(&self, database: &Database, id: &str) -> Result<Option<Value>, ReadError> {
-        let document = self.source.document(database, id).await?;
+        let since = Instant::now();
+        let answer = self.source.document(database, id).await;
+        self.asked("document", since, &answer);
+        let document = answer?;
         if let Some(document) = &document {
             self.look_at(database, document);
         }
@@ -160,7 +172,10 @@ impl Source for Inspected {
         database: &Database,
         query: &ViewQuery<'_>,
     ) -> Result<Vec<Row>, ReadError> {
-        let rows = self.source.view(database, query).await?;
+        let since = Instant::now();
+        let answer = self.source.view(database, query).await;
+        self.asked("view", since, &answer);
+        let rows = answer?;
         if query.view == "entries" {
             self.look_at_entries(database, &rows);
         }

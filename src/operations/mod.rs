@@ -1,15 +1,20 @@
-//! What an operator sees of the worker: metrics, health and logs.
+//! What an operator sees of the worker: metrics, health, logs, the console.
 
+pub mod advertisement;
 pub mod ends;
 pub mod health;
 pub mod http;
 pub mod inspection;
 pub mod limits;
+pub mod log_level;
 pub mod logs;
 mod metrics;
+mod process;
 pub mod records;
 pub mod running;
+mod selections;
 pub mod service;
+mod syslog;
 pub mod timeline;
 
 pub use metrics::Metrics;

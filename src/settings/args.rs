@@ -77,6 +77,23 @@ pub struct GlobalArgs {
 
     #[command(flatten)]
     pub(super) security: SecurityArgs,
+
+    #[command(flatten)]
+    pub(super) operations: OperationArgs,
+}
+
+/// The flags of what an operator and the cluster see of the worker.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Operations")]
+pub(super) struct OperationArgs {
+    #[arg(long, global = true, value_name = "NUMBER", help = r::METRIC_SERIES.help(), long_help = r::METRIC_SERIES.long_help())]
+    metric_series: Option<String>,
+
+    #[arg(long, global = true, value_name = "on|off", help = r::ADVERTISE.help(), long_help = r::ADVERTISE.long_help())]
+    advertise: Option<String>,
+
+    #[arg(long, global = true, value_name = "WHERE", help = r::LOG_TO.help(), long_help = r::LOG_TO.long_help())]
+    log_to: Option<String>,
 }
 
 /// The flags of TLS and of the HTTP listener's guard. Paths and names, never a key or password.
@@ -155,6 +172,9 @@ impl GlobalArgs {
             "amqp-key" => &self.security.amqp_key,
             "http-hosts" => &self.security.http_hosts,
             "console" => &self.security.console,
+            "metric-series" => &self.operations.metric_series,
+            "advertise" => &self.operations.advertise,
+            "log-to" => &self.operations.log_to,
             other => return self.limits.value(other).into_iter().collect(),
         };
         one.iter().map(String::as_str).collect()

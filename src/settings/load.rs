@@ -7,8 +7,8 @@ use super::config_ini::{ConfigIni, DEFAULT_ZONE, Viewpoint};
 use super::reference as r;
 use super::resolver::{OWN_SECTION, Resolver};
 use super::{
-    AmqpTls, Environment, GlobalArgs, Limits, Origin, Problems, Settings, Sourced, connections,
-    values,
+    AmqpTls, Environment, GlobalArgs, Limits, Operations, Origin, Problems, Settings, Sourced,
+    connections, values,
 };
 
 /// KAZOO's own variable for the zone.
@@ -63,6 +63,7 @@ impl Settings {
         let limits = Limits::load(r);
         let records = r.one_or_default(&r::RECORDS, |text| values::whole_number(text, 0..=100_000));
         let masking = r.one_or_default(&r::MASK_NUMBERS, values::masking);
+        let operations = Operations::load(r);
         let log_format = r.one_or_default(&r::LOG_FORMAT, values::log_format);
         let log_filter = r.one_or_default(&r::LOG_FILTER, values::log_filter);
 
@@ -90,6 +91,7 @@ impl Settings {
                 limits: limits?,
                 records: records?,
                 masking: masking?,
+                operations: operations?,
                 log_format: log_format?,
                 log_filter: log_filter?,
                 notices,

@@ -11,6 +11,7 @@ mod connections;
 mod environment;
 mod limits;
 mod load;
+mod operations;
 mod origin;
 mod problem;
 mod reference;
@@ -29,13 +30,14 @@ pub use self::args::{GlobalArgs, Sensitive};
 pub use self::config_ini::{ConfigIni, DEFAULT_ZONE, FileError, RemoteZone, Section, SyntaxError};
 pub use self::environment::{Environment, Process};
 pub use self::limits::Limits;
+pub use self::operations::Operations;
 pub use self::origin::{Origin, Sourced};
 pub use self::problem::{EXIT_USAGE, Problem, Problems};
 pub use self::reference::{SettingDoc, reference};
 pub use self::secrets::file_variable;
 pub use self::tls::{AmqpTls, Identity};
 pub use self::uri::{ServerUri, UriError, redacted};
-pub use self::values::{ConsoleAccess, Listen, LogFormat, Seams};
+pub use self::values::{ConsoleAccess, Listen, LogFormat, LogTo, Seams};
 
 /// All settings of a worker, checked.
 #[derive(Debug, Clone)]
@@ -80,6 +82,8 @@ pub struct Settings {
     pub records: Sourced<u64>,
     /// Whether numbers are shown in full.
     pub masking: Sourced<Masking>,
+    /// What an operator and the cluster see.
+    pub operations: Operations,
     /// Form of the log lines.
     pub log_format: Sourced<LogFormat>,
     /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
@@ -123,6 +127,7 @@ impl Settings {
         let hosts = self.http_hosts.join(", ");
         let hosts = if hosts.is_empty() { none() } else { hosts };
         let (user, limits) = (&self.couchdb_user, &self.limits);
+        let [series, advertise, log_to] = self.operations.rows();
         let config_node = self.config_node.value.clone().unwrap_or_else(none);
         vec![
             row(reference::CONFIG, config.unwrap_or_else(none), &self.config_file.origin),
@@ -163,7 +168,10 @@ impl Settings {
                 values::masking_text(self.masking.value).to_owned(),
                 &self.masking.origin,
             ),
+            series,
+            advertise,
             row(reference::LOG_FORMAT, self.log_format.value.to_string(), &self.log_format.origin),
+            log_to,
             row(reference::LOG_FILTER, self.log_filter.value.clone(), &self.log_filter.origin),
         ]
     }

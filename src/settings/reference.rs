@@ -88,12 +88,14 @@ const fn secret(setting: SettingDoc) -> SettingDoc {
 }
 
 mod limits;
+mod operations;
 mod security;
 
 pub(super) use limits::{
     ACCOUNT_RATE, CACHE_STALE, MATCH_LIMIT, MAX_DEPTH, MAX_LIST_ROWS, MAX_MESSAGE, MAX_PATTERNS,
     PREFETCH, READ_DEADLINE,
 };
+pub(super) use operations::{ADVERTISE, LOG_TO, METRIC_SERIES};
 pub(super) use security::{AMQP_CA, AMQP_CERT, AMQP_KEY, CONSOLE, HTTP_HOSTS};
 
 const NODE_NAME: &str = "name@host of letters, digits and `_ - .`, at most 128 characters";
@@ -341,7 +343,10 @@ pub fn reference() -> Vec<SettingDoc> {
         MATCH_LIMIT,
         RECORDS,
         MASK_NUMBERS,
+        METRIC_SERIES,
+        ADVERTISE,
         LOG_FORMAT,
+        LOG_TO,
         LOG_FILTER,
     ]
 }

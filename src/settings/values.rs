@@ -72,6 +72,27 @@ impl fmt::Display for LogFormat {
     }
 }
 
+/// Where the service's log lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogTo {
+    /// Standard output.
+    Stdout,
+    /// Journald's own socket, with each field as a field.
+    Journald,
+    /// The machine's syslog, at `/dev/log`.
+    Syslog,
+}
+
+impl fmt::Display for LogTo {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Stdout => "stdout",
+            Self::Journald => "journald",
+            Self::Syslog => "syslog",
+        })
+    }
+}
+
 /// The ways calls are taken over from KAZOO; at least one is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seams {
@@ -116,6 +137,19 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, Refusal> {
     match text {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
+        _ => Err(None),
+    }
+}
+
+pub(super) fn log_to(text: &str) -> Result<LogTo, Refusal> {
+    let all = [LogTo::Stdout, LogTo::Journald, LogTo::Syslog];
+    all.into_iter().find(|it| it.to_string() == text).ok_or(None)
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, Refusal> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
         _ => Err(None),
     }
 }

@@ -29,11 +29,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::amqp::{Delivery, EXECUTE_QUEUE, EndReason, HELD_QUEUE, Handler, Link};
+use crate::amqp::{self, Delivery, EXECUTE_QUEUE, EndReason, HELD_QUEUE, Handler, Link};
 use crate::directory::{Database, Directory};
 use crate::kapi::inbound::{DecodeLimits, Delivered, DocumentChange, RejectReason};
 use crate::kapi::{self, Inbound, Rejection};
 use crate::operations::Metrics;
+use crate::operations::advertisement::Advertiser;
 use crate::operations::inspection::Inspected;
 use crate::operations::limits::{Limit, Limits};
 use crate::operations::records::Records;
@@ -118,6 +119,7 @@ impl Shared {
 pub struct Worker {
     shared: Arc<Shared>,
     inspected: Option<Arc<Inspected>>,
+    advertiser: Option<Advertiser>,
     tasks: TaskTracker,
     session: Mutex<Option<Arc<Session>>>,
     /// `None` where the route seam is off.
@@ -148,13 +150,19 @@ impl Worker {
         let route = seams
             .route
             .then(|| Arc::new(RouteSeam::new(Arc::clone(&shared), tasks.clone(), seams.execute)));
-        Self { shared, inspected: None, tasks, session: Mutex::default(), route }
+        Self { shared, inspected: None, advertiser: None, tasks, session: Mutex::default(), route }
     }
 
     /// The same worker, which says when the cluster's schemas change.
     #[must_use]
     pub fn inspecting(self, inspected: Arc<Inspected>) -> Self {
         Self { inspected: Some(inspected), ..self }
+    }
+
+    /// The same worker, which tells the cluster of itself while it has a session.
+    #[must_use]
+    pub fn advertising(self, advertiser: Option<Advertiser>) -> Self {
+        Self { advertiser, ..self }
     }
 
     /// Waits until no job runs any more, at most for `grace`; the number of those that still do.
@@ -214,7 +222,8 @@ impl Worker {
                     return Box::pin(reject(&shared, &session, delivery, rejection)).await;
                 }
             };
-            let span = tracing::info_span!("call", call_id = %execute.call_id);
+            // At this level no filter that lets lines through takes the call id off them.
+            let span = tracing::error_span!("call", call_id = %execute.call_id);
             let doubtful = is_doubtful(&delivery);
             let came = execute::Came { execute, receipt: delivery.receipt, doubtful, held };
             // The bytes are of no use any more, for however long the caller takes.
@@ -311,6 +320,11 @@ impl Handler for Worker {
         if let Some(old) = self.replace(Some(Arc::clone(&session))) {
             old.ended.cancel();
         }
+        if let Some(advertiser) = self.advertiser.clone() {
+            let (link, identity) = (session.link.clone(), session.identity.clone());
+            // No job: it goes on while those are finished, and ends with the session.
+            tokio::spawn(advertiser.keep_telling(link, identity, session.ended.clone()));
+        }
         let shared = Arc::clone(&self.shared);
         self.spawn(async move { shared.unsent.send(&session).await });
     }
@@ -338,9 +352,17 @@ impl Handler for Worker {
         }
     }
 
+    fn waiting(&self, queue: &str, messages: Option<u32>) {
+        let known = QUEUES.iter().find(|(name, _)| *name == queue);
+        self.shared.metrics.queue_messages(known.map_or("win", |(_, label)| label), messages);
+    }
+
     fn disconnected(&self, reason: &EndReason) {
         self.shared.metrics.consuming.set(0);
         self.shared.metrics.session_ended(cause(reason));
+        for (_, label) in QUEUES {
+            self.shared.metrics.queue_messages(label, None);
+        }
         if let Some(route) = &self.route {
             route.session_ended();
         }
@@ -349,6 +371,17 @@ impl Handler for Worker {
         }
     }
 }
+
+/// Our queues and their labels. A process's own queue, which has its node's name, is `win`.
+const QUEUES: [(&str, &str); 7] = [
+    (amqp::EXECUTE_QUEUE, "execute"),
+    (amqp::HELD_QUEUE, "held"),
+    (amqp::ROUTE_QUEUE, "route"),
+    (amqp::TAKEOVER_QUEUE, "takeover"),
+    (amqp::JOBS_QUEUE, "jobs"),
+    (amqp::REJECTED_QUEUE, "rejected"),
+    ("", "win"),
+];
 
 /// The cause's name, for metrics.
 fn cause(reason: &EndReason) -> &'static str {

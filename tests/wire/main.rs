@@ -19,6 +19,7 @@ mod kazoo;
 mod line;
 mod native;
 mod obligations;
+mod operations;
 mod oracle;
 mod replay;
 mod servers;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         ("faults", faults::TESTS),
         ("ending", ending::TESTS),
         ("zones", zones::TESTS),
+        ("operations", operations::TESTS),
         ("records", records::TESTS),
         ("database_faults", database_faults::TESTS),
         ("limits", limits::TESTS),

@@ -62,9 +62,10 @@ async fn comes_to_say(scene: &Scene<'_>, number: &str, answer: &str) -> Result<(
 }
 
 /// A list whose node has no child, so that the worker names the caller ID itself.
-const LISTED: &str = "*70014155552099";
+pub(crate) const LISTED: &str = "*70014155552099";
 
-async fn scene(world: &World) -> Result<Scene<'_>> {
+/// An account with such a list.
+pub(crate) async fn scene(world: &World) -> Result<Scene<'_>> {
     let alone = json!({
         "_id": "cf_alone", "name": "cf_alone", "pvt_type": "callflow", "numbers": [],
         "patterns": [r"^\*70(\d+)$"],

@@ -8,7 +8,9 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 
-pub use seams::{EXECUTE_QUEUE, HELD_QUEUE, JOBS_QUEUE, ROUTE_QUEUE, TAKEOVER_QUEUE};
+pub use seams::{
+    EXECUTE_QUEUE, HELD_QUEUE, JOBS_QUEUE, REJECTED_QUEUE, ROUTE_QUEUE, TAKEOVER_QUEUE,
+};
 
 /// Kind of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

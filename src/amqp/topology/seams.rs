@@ -15,6 +15,8 @@ pub const ROUTE_QUEUE: &str = "kazoo_dynamic_cid.route";
 pub const TAKEOVER_QUEUE: &str = "kazoo_dynamic_cid.takeover";
 /// Calls to serve, for any worker.
 pub const JOBS_QUEUE: &str = "kazoo_dynamic_cid.jobs";
+/// What could not be understood.
+pub const REJECTED_QUEUE: &str = "kazoo_dynamic_cid.rejected";
 /// First part of the name of a process's own queue for the calls it has won.
 const WIN_QUEUE: &str = "kazoo_dynamic_cid.win";
 
@@ -64,7 +66,7 @@ impl Topology {
                 ],
             },
             rejected: Some(RejectedQueue {
-                name: "kazoo_dynamic_cid.rejected".to_owned(),
+                name: REJECTED_QUEUE.to_owned(),
                 exchange: "targeted".to_owned(),
                 arguments: vec![
                     number("x-max-length", REJECTED_MAX_LENGTH),
@@ -112,6 +114,15 @@ impl Topology {
             queue(EXECUTE_QUEUE, None, vec![on("kapps", "callflow.action.dynamic_cid")]),
             queue(HELD_QUEUE, Some("targeted"), Vec::new()),
         ]);
+        self
+    }
+
+    /// Adds the exchange on which nodes tell of themselves, where it is not there already.
+    #[must_use]
+    pub fn with_advertising(mut self) -> Self {
+        if !self.exchanges.iter().any(|exchange| exchange.name == "nodes") {
+            self.exchanges.push(exchange("nodes", ExchangeKind::Fanout));
+        }
         self
     }
 

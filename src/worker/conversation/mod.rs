@@ -19,7 +19,7 @@ use crate::amqp::{LinkError, Published};
 use crate::call::{Call, Packed};
 use crate::directory::{AccountId, Directory};
 use crate::dynamic_cid::{
-    Action, Command, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question,
+    Action, Command, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question, Reason,
 };
 use crate::json::Object;
 use crate::kapi::inbound::EventName;
@@ -376,6 +376,12 @@ impl<'a> Conversation<'a> {
         let (outcome_name, reason) = (outcome.as_str(), outcome.reason().as_str());
         self.shared.metrics.decided(action.mode().as_str(), outcome_name, reason);
         let (list, entry) = (action.job().list_id(), action.selected_key());
+        let selected = matches!(outcome.reason(), Reason::Entry | Reason::EntryIncomplete);
+        if let (Some(account), Some(list), Some(entry), true) =
+            (&self.account, &list, entry, selected)
+        {
+            self.shared.metrics.selected(account.as_str(), list, entry);
+        }
         let shown = |number: Option<&str>| Some(self.shared.records.masking().show(number?));
         tracing::info!(
             account = action.job().account_id,

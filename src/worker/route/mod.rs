@@ -65,7 +65,7 @@ impl RouteSeam {
     /// A call looks for somebody to take it.
     pub(super) fn request(self: &Arc<Self>, session: Arc<Session>, request: RouteReq, came: Came) {
         let seam = Arc::clone(self);
-        let span = tracing::info_span!("call", call_id = %request.call_id);
+        let span = tracing::error_span!("call", call_id = %request.call_id);
         let task = async move { request::answer(&seam, &session, &request, came).await };
         self.tasks.spawn(task.instrument(span));
     }
@@ -79,7 +79,7 @@ impl RouteSeam {
     /// A call is ours.
     pub(super) fn win(self: &Arc<Self>, session: Arc<Session>, win: RouteWin, receipt: Receipt) {
         let seam = Arc::clone(self);
-        let span = tracing::info_span!("call", call_id = %win.call_id);
+        let span = tracing::error_span!("call", call_id = %win.call_id);
         let task = async move { win::take(&seam, &session, &win, receipt).await };
         self.tasks.spawn(task.instrument(span));
     }
@@ -87,7 +87,7 @@ impl RouteSeam {
     /// A won call is to be served.
     pub(super) fn job(self: &Arc<Self>, session: Arc<Session>, job: Job, came: Came) {
         let seam = Arc::clone(self);
-        let span = tracing::info_span!("call", call_id = %job.offer.call_id);
+        let span = tracing::error_span!("call", call_id = %job.offer.call_id);
         let task = async move { job::run(&seam.shared, &session, job, came).await };
         self.tasks.spawn(task.instrument(span));
     }
@@ -100,7 +100,7 @@ impl RouteSeam {
         came: Came,
     ) {
         let seam = Arc::clone(self);
-        let span = tracing::info_span!("call", call_id = %message.call_id);
+        let span = tracing::error_span!("call", call_id = %message.call_id);
         let task = async move { job::unworkable(&seam.shared, &session, message, came).await };
         self.tasks.spawn(task.instrument(span));
     }
