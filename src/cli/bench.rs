@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::call::{Seam, alone};
 use super::run::brokers;
 use super::{CliError, OutputFormat};
-use crate::amqp::{Broker, EXECUTE_QUEUE, ROUTE_QUEUE, Stop};
+use crate::amqp::{Broker, EXECUTE_QUEUE, HELD_QUEUE, JOBS_QUEUE, ROUTE_QUEUE, Stop};
 use crate::bench::{self, Mix, Options, PREFIX, Report, TestAccount};
 use crate::peer::{Peer, Workers};
 use crate::settings::{Environment, Origin, Process, ServerUri, Settings, Sourced};
@@ -242,20 +242,26 @@ async fn refuse(args: &BenchArgs, settings: &Settings, broker: &Broker) -> Resul
         if !args.on_live_cluster {
             alone(&peer, &settings.node.value, say).await?;
         }
-        let queue = match args.seam {
-            Seam::Execute => EXECUTE_QUEUE,
-            Seam::Route => ROUTE_QUEUE,
+        let (queue, further) = match args.seam {
+            Seam::Execute => (EXECUTE_QUEUE, HELD_QUEUE),
+            Seam::Route => (ROUTE_QUEUE, JOBS_QUEUE),
         };
-        let (there, old) = match peer.workers(queue).await.map_err(failed)? {
-            Workers::NoQueue => (0, 0),
-            Workers::Queue { workers, waiting } => (workers, waiting),
-        };
-        match (args.worker, there) {
+        let mut there = 0;
+        for queue in [further, queue] {
+            let Workers::Queue { workers, waiting } = peer.workers(queue).await.map_err(failed)?
+            else {
+                continue;
+            };
+            there = workers;
             // Each would be asked after, which takes the worker's time from the calls measured.
-            (None, 0) if old > 0 => Err(failed(format!(
-                "{old} old calls wait in queue `{queue}`, and the worker would serve them first. \
-                 Purge the queue where nobody waits for them any more"
-            ))),
+            if args.worker.is_none() && workers == 0 && waiting > 0 {
+                return Err(failed(format!(
+                    "{waiting} old calls wait in queue `{queue}`, and the worker would serve them \
+                     first. Purge the queue where nobody waits for them any more"
+                )));
+            }
+        }
+        match (args.worker, there) {
             (None, 1..) => Err(failed(format!(
                 "workers are running already: {there} take calls from queue `{queue}` and would \
                  take some of those measured. Stop them, use another broker, or measure them with \
