@@ -5,8 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+#[cfg(feature = "otel")]
+use kazoo_dynamic_cid::cli::Command;
 use kazoo_dynamic_cid::cli::{Cli, CliError};
 use kazoo_dynamic_cid::operations::logs;
+#[cfg(feature = "otel")]
+use kazoo_dynamic_cid::operations::traces::Traces;
 use kazoo_dynamic_cid::settings::{EXIT_USAGE, Process, Settings};
 
 /// Calls come and go in bursts, on several threads: the system's allocator then keeps
@@ -35,14 +39,34 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     }
     let settings = Settings::load(&cli.settings, &Process).map_err(CliError::from)?;
     let output = cli.command.log_output(settings.operations.log_to.value);
-    logs::initialise(settings.log_format.value, &settings.log_filter, output)
-        .map_err(CliError::from)?;
     // Several libraries ask rustls for the process's provider and none of them chooses one. It
     // fails only where one is installed already, which does as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    #[cfg(feature = "otel")]
+    let traces = traces(&cli, &settings)?;
+    #[cfg(feature = "otel")]
+    let layer = traces.as_ref().map(Traces::layer);
+    #[cfg(not(feature = "otel"))]
+    let layer = None;
+    logs::initialise(settings.log_format.value, &settings.log_filter, output, layer)
+        .map_err(CliError::from)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the runtime does not start")?;
-    Ok(runtime.block_on(cli.command.execute(settings))?)
+    let outcome = runtime.block_on(cli.command.execute(settings));
+    #[cfg(feature = "otel")]
+    if let Some(traces) = traces {
+        traces.end();
+    }
+    Ok(outcome?)
+}
+
+/// Only the service is traced.
+#[cfg(feature = "otel")]
+fn traces(cli: &Cli, settings: &Settings) -> anyhow::Result<Option<Traces>> {
+    let endpoint = settings.operations.otel_endpoint.value.as_ref();
+    let endpoint = endpoint.filter(|_| matches!(cli.command, Command::Run(_)));
+    let traces = endpoint.map(|url| Traces::to(url, &settings.node.value, &settings.zone.value));
+    traces.transpose().context("otel-endpoint: no traces can be sent")
 }

@@ -8,6 +8,7 @@ use std::{
 
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use crate::callflow::Patterns;
 
@@ -341,6 +342,10 @@ impl Inner {
         F: Future<Output = Result<Loaded<V>, ReadError>>,
     {
         let times = (&self.keeping, &self.outage);
+        let load = || {
+            let span = tracing::debug_span!("read", what, database = database.name(), id);
+            load().instrument(span)
+        };
         let late = || {
             let subject = Subject::Document(format!("{what} {id}").trim_end().to_owned());
             let reason = "the time for all reads of this call is over";

@@ -98,19 +98,26 @@ pub fn set_level(level: Option<Level>) -> bool {
 /// Sets up the process's log; once per process.
 ///
 /// `filter` is in the syntax of `RUST_LOG`. Colours appear only in text on a terminal, and not
-/// where the environment asks for none with `NO_COLOR`. Journald has fields of its own, so that
+/// where the environment asks for none with `NO_COLOR`; `traces` hears everything, too. Journald has fields of its own, so that
 /// `format` says nothing there.
-pub fn initialise(format: LogFormat, filter: &str, output: LogOutput) -> Result<(), LogError> {
+pub fn initialise(
+    format: LogFormat,
+    filter: &str,
+    output: LogOutput,
+    traces: Option<Lines>,
+) -> Result<(), LogError> {
     let (reloaded, handle) = reload::Layer::new(parsed(filter)?);
     let lines = lines(format, output)?;
-    let lines = lines.with_filter(reloaded.and(filter_fn(is_presentable)));
-    tracing_subscriber::registry().with(lines).try_init()?;
+    let lines = lines.with_filter(reloaded.and(filter_fn(is_presentable))).boxed();
+    let layers: Vec<Lines> = traces.into_iter().chain([lines]).collect();
+    tracing_subscriber::registry().with(layers).try_init()?;
     // Nobody else gets past the line above.
     let _ = CONTROL.set(Control { handle, start: filter.to_owned() });
     Ok(())
 }
 
-type Lines = Box<dyn Layer<Registry> + Send + Sync>;
+/// What hears spans and events.
+pub type Lines = Box<dyn Layer<Registry> + Send + Sync>;
 
 fn lines(format: LogFormat, output: LogOutput) -> Result<Lines, LogError> {
     let unreachable = |output| move |source| LogError::Unreachable { output, source };
@@ -158,14 +165,14 @@ mod tests {
 
     #[test]
     fn a_filter_that_is_none_is_refused() {
-        let refused = initialise(LogFormat::Text, "a=loud", LogOutput::StandardError);
+        let refused = initialise(LogFormat::Text, "a=loud", LogOutput::StandardError, None);
         assert!(matches!(refused, Err(LogError::Filter(_))));
     }
 
     #[test]
     fn the_log_is_set_up_once() {
-        initialise(LogFormat::Json, "off", LogOutput::StandardError).unwrap();
-        let again = initialise(LogFormat::Text, "off", LogOutput::StandardOutput);
+        initialise(LogFormat::Json, "off", LogOutput::StandardError, None).unwrap();
+        let again = initialise(LogFormat::Text, "off", LogOutput::StandardOutput, None);
         assert!(matches!(again, Err(LogError::Taken(_))));
     }
 

@@ -16,5 +16,7 @@ mod selections;
 pub mod service;
 mod syslog;
 pub mod timeline;
+#[cfg(feature = "otel")]
+pub mod traces;
 
 pub use metrics::Metrics;

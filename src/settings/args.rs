@@ -92,6 +92,8 @@ pub(super) struct OperationArgs {
     #[arg(long, global = true, value_name = "on|off", help = r::ADVERTISE.help(), long_help = r::ADVERTISE.long_help())]
     advertise: Option<String>,
 
+    #[arg(long, global = true, value_name = "URL", help = r::OTEL_ENDPOINT.help(), long_help = r::OTEL_ENDPOINT.long_help())]
+    otel_endpoint: Option<String>,
     #[arg(long, global = true, value_name = "WHERE", help = r::LOG_TO.help(), long_help = r::LOG_TO.long_help())]
     log_to: Option<String>,
 }
@@ -174,6 +176,7 @@ impl GlobalArgs {
             "console" => &self.security.console,
             "metric-series" => &self.operations.metric_series,
             "advertise" => &self.operations.advertise,
+            "otel-endpoint" => &self.operations.otel_endpoint,
             "log-to" => &self.operations.log_to,
             other => return self.limits.value(other).into_iter().collect(),
         };

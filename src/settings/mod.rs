@@ -127,7 +127,7 @@ impl Settings {
         let hosts = self.http_hosts.join(", ");
         let hosts = if hosts.is_empty() { none() } else { hosts };
         let (user, limits) = (&self.couchdb_user, &self.limits);
-        let [series, advertise, log_to] = self.operations.rows();
+        let [series, advertise, traces, log_to] = self.operations.rows();
         let config_node = self.config_node.value.clone().unwrap_or_else(none);
         vec![
             row(reference::CONFIG, config.unwrap_or_else(none), &self.config_file.origin),
@@ -170,6 +170,7 @@ impl Settings {
             ),
             series,
             advertise,
+            traces,
             row(reference::LOG_FORMAT, self.log_format.value.to_string(), &self.log_format.origin),
             log_to,
             row(reference::LOG_FILTER, self.log_filter.value.clone(), &self.log_filter.origin),

@@ -95,7 +95,7 @@ pub(super) use limits::{
     ACCOUNT_RATE, CACHE_STALE, MATCH_LIMIT, MAX_DEPTH, MAX_LIST_ROWS, MAX_MESSAGE, MAX_PATTERNS,
     PREFETCH, READ_DEADLINE,
 };
-pub(super) use operations::{ADVERTISE, LOG_TO, METRIC_SERIES};
+pub(super) use operations::{ADVERTISE, LOG_TO, METRIC_SERIES, OTEL_ENDPOINT};
 pub(super) use security::{AMQP_CA, AMQP_CERT, AMQP_KEY, CONSOLE, HTTP_HOSTS};
 
 const NODE_NAME: &str = "name@host of letters, digits and `_ - .`, at most 128 characters";
@@ -345,6 +345,7 @@ pub fn reference() -> Vec<SettingDoc> {
         MASK_NUMBERS,
         METRIC_SERIES,
         ADVERTISE,
+        OTEL_ENDPOINT,
         LOG_FORMAT,
         LOG_TO,
         LOG_FILTER,

@@ -6,6 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use url::Url;
+
 use crate::operations::records::Masking;
 
 /// Why a value was refused: `None` where the setting's list of allowed values says it.
@@ -144,6 +146,23 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, Refusal> {
 pub(super) fn log_to(text: &str) -> Result<LogTo, Refusal> {
     let all = [LogTo::Stdout, LogTo::Journald, LogTo::Syslog];
     all.into_iter().find(|it| it.to_string() == text).ok_or(None)
+}
+
+/// The address of a collector, which has no path and no login.
+pub(super) fn otel_endpoint(text: &str) -> Result<Option<Url>, Refusal> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let url = Url::parse(text).map_err(|_| None)?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.path() == "/";
+    if !matches!(url.scheme(), "http" | "https") || !plain || url.query().is_some() {
+        return Err(None);
+    }
+    if cfg!(feature = "otel") {
+        Ok(Some(url))
+    } else {
+        Err(Some("`none`: this binary was built without the feature `otel`"))
+    }
 }
 
 pub(super) fn switch(text: &str) -> Result<bool, Refusal> {

@@ -27,6 +27,18 @@ setting!(
     )
 );
 setting!(
+    OTEL_ENDPOINT,
+    "otel-endpoint",
+    "otel_endpoint",
+    "OTEL_ENDPOINT",
+    doc(
+        "none",
+        "`none`, or an address such as `http://127.0.0.1:4318`",
+        "The OpenTelemetry collector that gets a trace of each call",
+        Some("By OTLP over HTTP. Only in binaries that were built with the feature `otel`."),
+    )
+);
+setting!(
     LOG_TO,
     "log-to",
     "log_to",

@@ -1,6 +1,7 @@
 //! The execute seam: from one `action.execute` to its answer.
 
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::unsent;
 use crate::amqp::{HELD_QUEUE, LinkError, Published, Receipt};
@@ -120,6 +121,7 @@ impl<'a> Execution<'a> {
                 self.execute.data.clone(),
                 Seam::Execute,
             ))
+            .instrument(tracing::debug_span!("gather"))
             .await,
         );
         shared.reports.departures(&gathered.bad_departures);
@@ -160,10 +162,12 @@ impl<'a> Execution<'a> {
         let identity = &self.conversation.session.identity;
         // KAZOO is told that the answer will take its time, where it does.
         let accepted = kapi::result::accepted(identity, self.executor());
-        let decided = self.conversation.run(gathered, Some(accepted)).await?;
-        let answer = Box::pin(self.answer(&decided)).await;
+        let action = self.conversation.run(gathered, Some(accepted));
+        let decided = action.instrument(tracing::debug_span!("action")).await?;
+        let span = tracing::debug_span!("answer");
+        let answer = Box::pin(self.answer(&decided)).instrument(span.clone()).await;
         self.conversation.log(&decided, answer.kind);
-        Box::pin(self.carry_out(&answer, decided.action.mode())).await
+        Box::pin(self.carry_out(&answer, decided.action.mode())).instrument(span).await
     }
 
     /// Chooses the answer, and tells operators where the node could not be located.

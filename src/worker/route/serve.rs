@@ -9,6 +9,8 @@
 
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::hand_back;
 use super::job::last_words;
 use crate::amqp::LinkError;
@@ -142,6 +144,7 @@ async fn act(conversation: &mut Conversation<'_>, job: &Job) -> Result<Served, I
             data,
             Seam::Route,
         ))
+        .instrument(tracing::debug_span!("gather"))
         .await,
     );
     shared.reports.departures(&gathered.bad_departures);
@@ -150,7 +153,8 @@ async fn act(conversation: &mut Conversation<'_>, job: &Job) -> Result<Served, I
         // Callflow may have won as well: it must not matter who did.
         gathered.context.departures = Departures::from(Preset::Kazoo);
     }
-    let decided = conversation.run(gathered, None).await?;
+    let action = conversation.run(gathered, None).instrument(tracing::debug_span!("action"));
+    let decided = action.await?;
     let mode = decided.action.mode().as_str();
     let (ending, kind) = Box::pin(end(conversation, job, &decided)).await?;
     conversation.log(&decided, kind);
