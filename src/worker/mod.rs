@@ -5,6 +5,7 @@
 //! of work. A delivery is acknowledged only when its answer is confirmed, or when it is known that
 //! none is owed; when a session ends, its jobs end with it and the broker hands them out again.
 
+mod age;
 pub mod answer;
 pub mod call_control;
 mod channel;
@@ -15,6 +16,7 @@ mod execute;
 mod farewell;
 mod gate;
 pub mod hand_back;
+mod handler;
 mod reject;
 mod reports;
 pub mod route;
@@ -22,14 +24,14 @@ mod session;
 pub mod zones;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::amqp::{self, Delivery, EXECUTE_QUEUE, EndReason, HELD_QUEUE, Handler, Link};
+use crate::amqp::Delivery;
 use crate::directory::{Database, Directory};
 use crate::kapi::inbound::{DecodeLimits, Delivered, DocumentChange, RejectReason};
 use crate::kapi::{self, Inbound, Rejection};
@@ -39,15 +41,14 @@ use crate::operations::inspection::Inspected;
 use crate::operations::limits::{Limit, Limits};
 use crate::operations::records::Records;
 use crate::settings::Seams;
+use age::{age, is_doubtful};
 use execute::{Answered, Unsent};
 use gate::Gate;
-use reject::reject;
+use reject::{reject, unexpected};
 use reports::Reports;
 use route::{Came, RouteSeam};
 use session::Session;
 
-/// Work older than this may belong to a call that has ended meanwhile.
-const FRESH: Duration = Duration::from_secs(2);
 /// How often the worker looks for what is over.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -309,140 +310,4 @@ impl Worker {
             }
         }
     }
-}
-
-impl Handler for Worker {
-    fn connected(&self, link: Link) {
-        // Notices of changes may have been missed while the session was away.
-        self.shared.directory.distrust_everything();
-        let session = Arc::new(Session::new(link, &self.shared.options.node));
-        self.shared.metrics.consuming.set(1);
-        if let Some(old) = self.replace(Some(Arc::clone(&session))) {
-            old.ended.cancel();
-        }
-        if let Some(advertiser) = self.advertiser.clone() {
-            let (link, identity) = (session.link.clone(), session.identity.clone());
-            // No job: it goes on while those are finished, and ends with the session.
-            tokio::spawn(advertiser.keep_telling(link, identity, session.ended.clone()));
-        }
-        let shared = Arc::clone(&self.shared);
-        self.spawn(async move { shared.unsent.send(&session).await });
-    }
-
-    fn work(&self, delivery: Delivery) {
-        let Some(session) = self.current() else {
-            return;
-        };
-        if [EXECUTE_QUEUE, HELD_QUEUE].contains(&&*delivery.queue) {
-            return self.execute(session, delivery);
-        }
-        match self.shared.decode(&delivery) {
-            Ok(inbound) => self.route(session, inbound, delivery),
-            Err(rejection) => self.reject(session, delivery, rejection),
-        }
-    }
-
-    fn reply(&self, delivery: Delivery) {
-        let Some(session) = self.current() else {
-            return;
-        };
-        match self.shared.decode(&delivery) {
-            Ok(inbound) => self.hear(&session, inbound),
-            Err(rejection) => self.reject(session, delivery, rejection),
-        }
-    }
-
-    fn waiting(&self, queue: &str, messages: Option<u32>) {
-        let known = QUEUES.iter().find(|(name, _)| *name == queue);
-        self.shared.metrics.queue_messages(known.map_or("win", |(_, label)| label), messages);
-    }
-
-    fn disconnected(&self, reason: &EndReason) {
-        self.shared.metrics.consuming.set(0);
-        self.shared.metrics.session_ended(cause(reason));
-        for (_, label) in QUEUES {
-            self.shared.metrics.queue_messages(label, None);
-        }
-        if let Some(route) = &self.route {
-            route.session_ended();
-        }
-        if let Some(session) = self.replace(None) {
-            session.ended.cancel();
-        }
-    }
-}
-
-/// Our queues and their labels. A process's own queue, which has its node's name, is `win`.
-const QUEUES: [(&str, &str); 7] = [
-    (amqp::EXECUTE_QUEUE, "execute"),
-    (amqp::HELD_QUEUE, "held"),
-    (amqp::ROUTE_QUEUE, "route"),
-    (amqp::TAKEOVER_QUEUE, "takeover"),
-    (amqp::JOBS_QUEUE, "jobs"),
-    (amqp::REJECTED_QUEUE, "rejected"),
-    ("", "win"),
-];
-
-/// The cause's name, for metrics.
-fn cause(reason: &EndReason) -> &'static str {
-    match reason {
-        EndReason::ConnectFailed { .. } => "connect_failed",
-        EndReason::Refused { .. } => "refused",
-        EndReason::KazooMissing { .. } => "kazoo_missing",
-        EndReason::ConnectionClosed { .. } => "connection_closed",
-        EndReason::ChannelClosed { .. } => "channel_closed",
-        EndReason::ConsumerEnded { .. } => "consumer_ended",
-        EndReason::QueueGone { .. } => "queue_gone",
-        EndReason::Stalled { .. } => "stalled",
-        EndReason::Unanswered { .. } => "unanswered",
-        EndReason::PreferredBrokerBack { .. } => "preferred_broker_back",
-        EndReason::Stopped => "stopped",
-    }
-}
-
-/// A message that has no business on the work queue.
-fn unexpected(inbound: &Inbound) -> Rejection {
-    Rejection {
-        reason: RejectReason::BadValue,
-        detail: format!("{} has no business on a queue of work", kind(inbound)),
-        waiting: None,
-    }
-}
-
-fn kind(inbound: &Inbound) -> String {
-    match inbound {
-        Inbound::Execute(_) => "callflow/action.execute".to_owned(),
-        Inbound::HeldExecute(_) => "kazoo_dynamic_cid/held_execute".to_owned(),
-        Inbound::RouteReq(_) => "dialplan/route_req".to_owned(),
-        Inbound::RouteWin(_) => "dialplan/route_win".to_owned(),
-        Inbound::NodeAdvertisement(_) => "nodes/advertise".to_owned(),
-        Inbound::Offer(_) => "kazoo_dynamic_cid/route_offer".to_owned(),
-        Inbound::Job(_) => "kazoo_dynamic_cid/route_job".to_owned(),
-        Inbound::Unworkable(unworkable) => {
-            format!("kazoo_dynamic_cid/{}", unworkable.kind.as_str())
-        }
-        Inbound::CallEvent(event) => format!("call_event/{}", event.name.as_str()),
-        Inbound::DialplanError(_) => "error/dialplan".to_owned(),
-        Inbound::UsurpControl(_) => "call_event/usurp_control".to_owned(),
-        Inbound::ChannelStatus(_) => "channel_status_resp".to_owned(),
-        Inbound::DocumentChange(change) => format!("configuration/{}", change.change.as_str()),
-        Inbound::Ignored { category, name } => format!("{category}/{name}"),
-    }
-}
-
-/// Whether a message's call may have ended meanwhile: it was handed out before, or is old.
-fn is_doubtful(delivery: &Delivery) -> bool {
-    delivery.redelivered || age(delivery.timestamp).is_some_and(|age| age > FRESH)
-}
-
-/// How long ago a message was published, where its timestamp says that.
-fn age(timestamp: Option<u64>) -> Option<Duration> {
-    let published = timestamp.and_then(kapi::message::published_at)?;
-    Some(Duration::from_micros(unix_micros().saturating_sub(published)))
-}
-
-/// Microseconds since the Unix epoch.
-fn unix_micros() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }

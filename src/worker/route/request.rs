@@ -24,9 +24,9 @@ use crate::kapi::inbound::RouteReq;
 use crate::kapi::route_resp::{self, PrePark, Taken};
 use crate::kapi::{Identity, Message};
 use crate::numbers::OnBadRule;
+use crate::worker::age::unix_micros;
 use crate::worker::context::{self, CATEGORY};
 use crate::worker::session::{Kept, Session};
-use crate::worker::unix_micros;
 
 /// How soon an answer has to leave where callflow answers, too: it does within a few milliseconds,
 /// and what comes much later is never taken.

@@ -14,9 +14,9 @@ use crate::kapi::Message;
 use crate::kapi::command::Dialect;
 use crate::kapi::handover::Offer;
 use crate::kapi::inbound::RouteWin;
+use crate::worker::age::unix_micros;
 use crate::worker::farewell::{Caller, farewell};
 use crate::worker::session::{Kept, Session};
-use crate::worker::unix_micros;
 
 /// How long the offer of a win may take to turn up behind it. It was put on the queue before the
 /// answer that was won, so it comes first unless something has gone wrong.
