@@ -103,7 +103,7 @@ fn any_config() -> impl Strategy<Value = Value> {
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
-    let noop = prop::option::of((0u16..8).prop_map(NoopId));
+    let noop = prop::option::of((0u32..8).prop_map(NoopId));
     let target = ("[a-z]{1,4}", any::<bool>())
         .prop_map(|(callflow_id, no_match)| RouteTarget { callflow_id, no_match });
     prop_oneof![
@@ -290,7 +290,7 @@ proptest! {
             _ => None,
         });
         for (position, noop) in noops.enumerate() {
-            prop_assert_eq!(usize::from(noop), position + 1);
+            prop_assert_eq!(usize::try_from(noop).unwrap(), position + 1);
         }
     }
 
@@ -299,5 +299,18 @@ proptest! {
         let empty = Map::new();
         let layers: Vec<_> = layers.iter().map(|layer| layer.as_object().unwrap_or(&empty)).collect();
         let _ = Departures::read(&layers);
+    }
+}
+
+/// What the fuzz target `decision` found: each key event without a digit has a noop of its own.
+#[test]
+fn more_keys_without_a_digit_than_sixteen_bits_count_are_answered() {
+    let (data, config) = (json!({"action": "manual"}), SystemConfig::default());
+    let job = Job::new(data.as_object().cloned().unwrap(), &Call::new(Map::new()), &config);
+    let (mut action, _) = Action::start(job, Context::default(), 0);
+    action.on(1, &Event::NoopComplete(Some(NoopId(1))));
+    for _ in 0..70_000 {
+        let step = action.on(2, &Event::Dtmf(String::new()));
+        assert_eq!(step.effects.len(), 1, "{step:?}");
     }
 }

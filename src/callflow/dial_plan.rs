@@ -18,6 +18,10 @@ use crate::pattern::Pattern;
 /// Plans within plans; deeper is no one's intention.
 const MAX_DEPTH: usize = 50;
 
+/// Rules tried for one number. Plans that name each other can be tried more often than anybody
+/// waits for, within the depth that is allowed; no plan of use comes near.
+const MOST_RULES: usize = 10_000;
+
 const SYSTEM: &str = "system";
 
 /// A plan that KAZOO's `resources` dies of: the call goes on to the node's branch `_`.
@@ -44,29 +48,41 @@ pub fn apply(
     plan: &Object,
     system_dial_plans: &Object,
 ) -> Result<String, DialPlanError> {
-    apply_level(number.to_owned(), plan, system_dial_plans, 0)
+    Application { system: system_dial_plans, tried: 0 }.level(number.to_owned(), plan, 0)
 }
 
-fn apply_level(
-    mut number: String,
-    plan: &Object,
-    system: &Object,
-    depth: usize,
-) -> Result<String, DialPlanError> {
-    for (key, rule) in plan.iter().filter(|(key, _)| *key != SYSTEM) {
-        if let Some(inner) = apply_rule(&mut number, key, rule)? {
-            if depth == MAX_DEPTH {
-                return Err(DialPlanError::new(key, "plans are nested too deeply"));
+struct Application<'a> {
+    system: &'a Object,
+    tried: usize,
+}
+
+impl Application<'_> {
+    fn level(
+        &mut self,
+        mut number: String,
+        plan: &Object,
+        depth: usize,
+    ) -> Result<String, DialPlanError> {
+        for (key, rule) in plan.iter().filter(|(key, _)| *key != SYSTEM) {
+            self.tried += 1;
+            if self.tried > MOST_RULES {
+                let reason = format!("the plans lead to each other: {MOST_RULES} rules were tried");
+                return Err(DialPlanError::new(key, reason));
             }
-            number = apply_level(number, inner, system, depth + 1)?;
+            if let Some(inner) = apply_rule(&mut number, key, rule)? {
+                if depth == MAX_DEPTH {
+                    return Err(DialPlanError::new(key, "plans are nested too deeply"));
+                }
+                number = self.level(number, inner, depth + 1)?;
+            }
         }
-    }
-    match plan.get(SYSTEM) {
-        Some(_) if depth == MAX_DEPTH => {
-            Err(DialPlanError::new(SYSTEM, "plans are nested too deeply"))
+        match plan.get(SYSTEM) {
+            Some(_) if depth == MAX_DEPTH => {
+                Err(DialPlanError::new(SYSTEM, "plans are nested too deeply"))
+            }
+            Some(names) => self.level(number, &named_plans(names, self.system)?, depth + 1),
+            None => Ok(number),
         }
-        Some(names) => apply_level(number, &named_plans(names, system)?, system, depth + 1),
-        None => Ok(number),
     }
 }
 
@@ -222,5 +238,20 @@ mod tests {
         }
         let system = json!({"system": {"name": "x", "prefix": "1"}});
         assert!(dial("1", &json!({"system": ["x"]}), &system).is_err());
+    }
+
+    /// Each of these rules but the last two leads to all of them, and the number keeps the way: a
+    /// walk through a tree of 2^23 nodes.
+    #[test]
+    fn plans_that_lead_to_each_other_are_given_up() {
+        let again = json!({"system": ["x"]});
+        let system = json!({
+            "a": {"name": "x", "regex": "^([01]{0,21})$", "suffix": "0", "dialplan": again.clone()},
+            "b": {"name": "x", "regex": "^([01]*)0x$", "suffix": "1", "dialplan": again.clone()},
+            "c": {"name": "x", "regex": "^([01]*)1x$", "suffix": "x"},
+            "d": {"name": "x", "regex": "^([01]{22})$", "suffix": "x"},
+        });
+        let error = dial("", &again, &system).unwrap_err();
+        assert!(error.reason.contains("10000 rules were tried"), "{error}");
     }
 }

@@ -16,7 +16,7 @@ impl Prefix {
             _ => return Self(literal),
         };
         while let Some((character, after)) = first_literal(rest) {
-            if after.starts_with(['?', '*', '+', '{']) {
+            if may_be_repeated(after) {
                 break;
             }
             literal.push(character);
@@ -28,6 +28,13 @@ impl Prefix {
     pub(super) fn admits(&self, subject: &str) -> bool {
         subject.starts_with(&self.0)
     }
+}
+
+/// Whether a quantifier may follow, also behind what PCRE passes over on its way to one: a comment,
+/// and the beginning and the end of a quotation.
+fn may_be_repeated(after: &str) -> bool {
+    after.starts_with(['?', '*', '+', '{'])
+        || ["(?#", r"\Q", r"\E"].into_iter().any(|passed_over| after.starts_with(passed_over))
 }
 
 fn first_literal(pattern: &str) -> Option<(char, &str)> {
@@ -59,6 +66,9 @@ mod tests {
             ("^12?3$", "1"),
             ("^12{0}3$", "1"),
             ("^12*3$", "1"),
+            ("^12(?#twice)?3$", "1"),
+            (r"^12\E?3$", "1"),
+            (r"^12\Q\E?3$", "1"),
             ("^1|2$", ""),
             ("12", ""),
             (r"^\d+$", ""),

@@ -17,7 +17,7 @@ pub struct Action {
     job: Job,
     context: Context,
     state: State,
-    noops: u16,
+    noops: u32,
     /// When the overall limit is reached.
     deadline: Option<Millis>,
     /// Why the caller ID is what it is, once that is known.

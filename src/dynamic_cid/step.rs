@@ -9,7 +9,7 @@ pub type Millis = u64;
 
 /// A noop command the action sent, counted from 1; whoever sends it gives it its `Msg-ID`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NoopId(pub u16);
+pub struct NoopId(pub u32);
 
 /// Something that happened to the call.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| kazoo_dynamic_cid_fuzz::message::run(data));
