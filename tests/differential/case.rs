@@ -31,46 +31,45 @@ pub(crate) struct Case {
     pub(crate) list_document: Option<Value>,
     /// The account's own document.
     pub(crate) account: Value,
-    pub(crate) callflows: Callflows,
+    /// The callflows of the account, in the order of the views.
+    pub(crate) callflows: Vec<Value>,
     pub(crate) endpoint: Endpoint,
     /// What the caller and the switch do.
     pub(crate) script: Script,
 }
 
+/// A case whose documents are read: it runs under any departures.
+pub(crate) struct Prepared<'a> {
+    pub(crate) case: &'a Case,
+    job: Job,
+    context: Context,
+    callflows: Callflows<'a>,
+}
+
 /// The callflows of the account, in the views' order.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Callflows(pub(crate) Vec<Value>);
+struct Callflows<'a> {
+    documents: &'a [Value],
+    patterns: Arc<Patterns>,
+}
 
 impl Case {
-    /// The call under these departures.
-    pub(crate) fn run(&self, departures: Departures) -> Result<Run, Stuck> {
-        let config = self.settings();
+    /// Reads the documents, as is done once before a call's action starts.
+    pub(crate) fn prepare(&self) -> Prepared<'_> {
+        let config = SystemConfig::read(|category, key| self.config.get(category)?.get(key));
         let stored = |key: &str| self.config.get("number_manager")?.get(key);
-        let job = self.job(&config);
+        let job = Job::new(self.data.clone(), &Call::new(self.call.clone()), &config);
         let context = Context {
             rules: Arc::new(Rules::from_config(stored("e164_converters"), stored("classifiers"))),
             account_rules: Arc::new(AccountRules::from_account(&self.account)),
-            list: self.list(),
+            list: self.list(&job),
             config: Arc::new(config),
-            departures,
             ..Context::default()
         };
-        simulation::run(job, context, self.script.clone(), |question| {
-            self.route(question, departures)
-        })
+        Prepared { case: self, job, context, callflows: Callflows::of(&self.callflows) }
     }
 
-    fn settings(&self) -> SystemConfig {
-        SystemConfig::read(|category, key| self.config.get(category)?.get(key))
-    }
-
-    fn job(&self, config: &SystemConfig) -> Job {
-        Job::new(self.data.clone(), &Call::new(self.call.clone()), config)
-    }
-
-    /// The list as it is read for the job.
-    pub(crate) fn list(&self) -> ListRead {
-        if self.job(&self.settings()).list_id().is_none() {
+    fn list(&self, job: &Job) -> ListRead {
+        if job.list_id().is_none() {
             return ListRead::NotNeeded;
         }
         self.rows.clone().map_or(ListRead::Failed, |rows| {
@@ -90,17 +89,31 @@ impl Case {
         let name = json::text(&self.data, "idx_name")?;
         json::text(self.call["Key-Value-Store"]["cf_capture_groups"].as_object()?, &name)
     }
+}
+
+impl Prepared<'_> {
+    /// The call under these departures.
+    pub(crate) fn run(&self, departures: Departures) -> Result<Run, Stuck> {
+        let context = Context { departures, ..self.context.clone() };
+        simulation::run(self.job.clone(), context, self.case.script.clone(), |question| {
+            self.route(question, departures)
+        })
+    }
+
+    /// The list as it was read for the job.
+    pub(crate) fn list(&self) -> &ListRead {
+        &self.context.list
+    }
 
     fn route(&self, question: &Question, departures: Departures) -> Routed {
         let Question::Route { destination, .. } = question;
         let account = AccountId::new(ACCOUNT).unwrap();
+        let looked_up = lookup(&self.callflows, &account, destination, departures.optional_groups);
         // Everything is in memory, so nothing is ever waited for.
-        let looked_up = lookup(&self.callflows, &account, destination, departures.optional_groups)
-            .now_or_never();
-        match looked_up.unwrap() {
+        match looked_up.now_or_never().unwrap() {
             Ok(found) => Routed::Found {
                 target: RouteTarget { callflow_id: found.id, no_match: found.no_match },
-                endpoint: self.endpoint.clone(),
+                endpoint: self.case.endpoint.clone(),
             },
             Err(LookupError::Crash(_)) => Routed::Crashed,
             Err(_) => Routed::NotFound,
@@ -108,12 +121,23 @@ impl Case {
     }
 }
 
+impl<'a> Callflows<'a> {
+    fn of(documents: &'a [Value]) -> Self {
+        let rows = documents.iter().flat_map(|it| {
+            let patterns = it["patterns"].as_array().into_iter().flatten();
+            let id = it["_id"].as_str().unwrap_or_default();
+            patterns.filter_map(move |pattern| Some((pattern.as_str()?, id)))
+        });
+        Self { documents, patterns: Arc::new(Patterns::compile(rows)) }
+    }
+}
+
 #[async_trait]
-impl Documents for Callflows {
+impl Documents for Callflows<'_> {
     type Error = Infallible;
 
     async fn document(&self, _: &AccountId, id: &str) -> Result<Option<Arc<Value>>, Infallible> {
-        Ok(self.0.iter().find(|it| it["_id"] == id).cloned().map(Arc::new))
+        Ok(self.documents.iter().find(|it| it["_id"] == id).cloned().map(Arc::new))
     }
 
     async fn callflow_by_number(
@@ -124,16 +148,11 @@ impl Documents for Callflows {
         let has = |it: &&Value| {
             it["numbers"].as_array().is_some_and(|numbers| numbers.iter().any(|it| it == number))
         };
-        Ok(self.0.iter().find(has).cloned().map(Arc::new))
+        Ok(self.documents.iter().find(has).cloned().map(Arc::new))
     }
 
     async fn patterns(&self, _: &AccountId) -> Result<Arc<Patterns>, Infallible> {
-        let rows = self.0.iter().flat_map(|it| {
-            let patterns = it["patterns"].as_array().into_iter().flatten();
-            let id = it["_id"].as_str().unwrap_or_default();
-            patterns.filter_map(move |pattern| Some((pattern.as_str()?, id)))
-        });
-        Ok(Arc::new(Patterns::compile(rows)))
+        Ok(Arc::clone(&self.patterns))
     }
 
     async fn endpoint_by_sip_username(

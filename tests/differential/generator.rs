@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Map, Value, json};
 
-use crate::case::{ACCOUNT, Callflows, Case};
+use crate::case::{ACCOUNT, Case};
 
 /// Longer than the overall limit of `recommended`.
 const TOO_LONG_MS: i64 = 400_000;
@@ -231,7 +231,7 @@ impl Generator {
     fn rows(&mut self, key: &str) -> Option<Vec<Value>> {
         match self.0.random_range(0..100) {
             0..3 => None,
-            3..20 => Some(Vec::new()),
+            3..25 => Some(Vec::new()),
             _ => {
                 let count = self.0.random_range(1..6);
                 Some((0..count).map(|_| self.row(key)).collect())
@@ -245,9 +245,9 @@ impl Generator {
         }
         let mut document = Map::new();
         document.insert("_id".to_owned(), "list1".into());
-        self.member(&mut document, "pvt_type", 65, &[json!("list")], 5);
+        self.member(&mut document, "pvt_type", 50, &[json!("list")], 5);
         self.member(&mut document, "length", 80, &[json!(2), json!("2"), json!(key.len())], 10);
-        if self.chance(50) {
+        if self.chance(65) {
             let entry = json!({"number": "16139999999", "name": "Awesome Co."});
             let old = json!({"cid_number": "19058888888", "cid_name": "Awesome Inc."});
             let odd = self.odd();
@@ -269,7 +269,7 @@ impl Generator {
         Value::Object(account)
     }
 
-    fn callflows(&mut self, destination: &str) -> Callflows {
+    fn callflows(&mut self, destination: &str) -> Vec<Value> {
         let flow = |id: &str, numbers: Value, patterns: Value| {
             json!({
                 "_id": id, "numbers": numbers, "patterns": patterns,
@@ -292,7 +292,7 @@ impl Generator {
         if self.chance(88) {
             callflows.push(flow("cf_no_match", json!(["no_match"]), json!([])));
         }
-        Callflows(callflows)
+        callflows
     }
 
     fn endpoint(&mut self) -> Endpoint {

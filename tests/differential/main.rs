@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use kazoo_dynamic_cid::dynamic_cid::{Departures, Outcome, Preset, Reason};
 use kazoo_dynamic_cid::simulation::{Run, Stuck};
 
-use case::Case;
+use case::Prepared;
 use named::Named;
 
 /// Cases of a run where nothing else is said.
@@ -48,7 +48,7 @@ fn every_difference_between_the_presets_has_a_name() {
     let mut found = Found::default();
     for seed in first..first + cases {
         let case = generator::case(seed);
-        match judge(&case) {
+        match judge(&case.prepare()) {
             Ok(Judgement::Alike(outcome)) => *found.alike.entry(outcome).or_default() += 1,
             Ok(Judgement::Explained(set)) => *found.differences.entry(set).or_default() += 1,
             Err(unexplained) => panic!(
@@ -80,23 +80,23 @@ enum Judgement {
 
 /// Compares everything: commands and when they are sent, changes of the call, what was asked, the
 /// outcome with its reason, the entry.
-fn judge(case: &Case) -> Result<Judgement, String> {
-    let kazoo = case.run(Preset::Kazoo.into());
-    let recommended = case.run(Preset::Recommended.into());
+fn judge(call: &Prepared<'_>) -> Result<Judgement, String> {
+    let kazoo = call.run(Preset::Kazoo.into());
+    let recommended = call.run(Preset::Recommended.into());
     sound(&recommended).map_err(|reason| format!("recommended {reason}: {recommended:#?}"))?;
     if kazoo == recommended {
         return Ok(Judgement::Alike(outcome(&kazoo)));
     }
     let difference = || format!("kazoo: {kazoo:#?}\nrecommended: {recommended:#?}");
     let set = Named::sets()
-        .find(|set| case.run(named::switched(set)) == recommended)
+        .find(|set| call.run(named::switched(set)) == recommended)
         .ok_or_else(|| format!("no departure leads from one to the other\n{}", difference()))?;
     // Switching all of them always does; so each one must also be seen at its work. Where the rest
     // of the set is switched and it is not, KAZOO's behaviour shows the defect it is named for.
     for departure in &set {
         let others: Vec<_> = set.iter().copied().filter(|other| other != departure).collect();
-        let without = case.run(named::switched(&others));
-        if !departure.shows(case, &without, &recommended) {
+        let without = call.run(named::switched(&others));
+        if !departure.shows(call, &without, &recommended) {
             return Err(format!(
                 "{} makes the difference, but not by what it is named for: {without:#?}\n{}",
                 departure.key(),
@@ -166,11 +166,12 @@ fn a_difference_without_a_departure_is_not_passed_over() {
     let seeds = 1..CASES;
     let case = seeds
         .map(generator::case)
-        .find(|case| judge(case) == Ok(Judgement::Explained(vec![Named::IdxName])))
+        .find(|case| judge(&case.prepare()) == Ok(Judgement::Explained(vec![Named::IdxName])))
         .unwrap();
-    let kazoo = case.run(Preset::Kazoo.into());
-    let recommended = case.run(Preset::Recommended.into());
+    let call = case.prepare();
+    let kazoo = call.run(Preset::Kazoo.into());
+    let recommended = call.run(Preset::Recommended.into());
     for other in Named::ALL.into_iter().filter(|it| *it != Named::IdxName) {
-        assert!(!other.shows(&case, &kazoo, &recommended), "{}", other.key());
+        assert!(!other.shows(&call, &kazoo, &recommended), "{}", other.key());
     }
 }

@@ -3,7 +3,7 @@
 use kazoo_dynamic_cid::dynamic_cid::{Departures, ListRead, Outcome, Preset, Reason};
 use kazoo_dynamic_cid::simulation::{Run, Stuck};
 
-use crate::case::Case;
+use crate::case::Prepared;
 
 /// One departure in which `recommended` differs from `kazoo`; a row of `docs/departures.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,10 +53,10 @@ impl Named {
     }
 
     /// Whether a call without the departure shows the behaviour of KAZOO's that it does away with.
-    /// Nothing here looks at the departures: only at the case and what became of it.
+    /// Nothing here looks at the departures: only at the documents and what became of the call.
     pub(crate) fn shows(
         self,
-        case: &Case,
+        call: &Prepared<'_>,
         without: &Result<Run, Stuck>,
         recommended: &Result<Run, Stuck>,
     ) -> bool {
@@ -67,7 +67,7 @@ impl Named {
             Self::IdxName => {
                 !died
                     && reason == Some(Reason::IdxNameInverted)
-                    && case.named_group().is_some_and(|group| !group.is_empty())
+                    && call.case.named_group().is_some_and(|group| !group.is_empty())
             }
             Self::InvalidRegex => died && reason == Some(Reason::InvalidRegex),
             Self::InvalidRow => died && reason == Some(Reason::InvalidRow),
@@ -79,8 +79,8 @@ impl Named {
             Self::OptionalGroups => died && reason == Some(Reason::OptionalGroups),
             // A list without any row, whose document brings entries in the old manner.
             Self::SingleDocumentLists => {
-                matches!(&case.list(), ListRead::Read(list) if list.is_empty())
-                    && case.has_entries_inside()
+                matches!(call.list(), ListRead::Read(list) if list.is_empty())
+                    && call.case.has_entries_inside()
             }
             // KAZOO still waits where `recommended` has given up.
             Self::OverallLimit => {
