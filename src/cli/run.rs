@@ -70,6 +70,9 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
     let database = health::watch_database(directory.clone(), stop.session.clone());
     let gauges = health::count(states.clone(), database.clone(), Arc::clone(&metrics));
     tokio::spawn(gauges);
+    let (kept, stop_counting) = (directory.clone(), stop.session.clone());
+    let counting = (Arc::clone(&records), Arc::clone(&metrics));
+    tokio::spawn(health::count_kept(kept, counting.0, counting.1, stop_counting));
     let health = Arc::new(Health::new(states, database));
     let zones = settings.remote_zones.iter();
     let zones = zones.map(|zone| listen_to(zone, &settings, &worker, &stop));

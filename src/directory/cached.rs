@@ -302,6 +302,18 @@ impl Directory {
         inner.usernames.forget_everything();
     }
 
+    /// How much is kept of each kind, about; absent things count as what is kept of them.
+    pub fn kept(&self) -> [(&'static str, u64); 5] {
+        let inner = &self.inner;
+        [
+            ("documents", inner.documents.count()),
+            ("config", inner.config.count()),
+            ("lists", inner.lists.count()),
+            ("callflows", inner.callflows.count() + inner.exclusive.count()),
+            ("usernames", inner.usernames.count()),
+        ]
+    }
+
     /// Whether reads can be expected to work; asks the source each time.
     pub async fn answers(&self) -> Result<(), ReadError> {
         self.inner.loader.source.answers().await

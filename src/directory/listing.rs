@@ -47,6 +47,11 @@ impl<P: Clone + Send + Sync + 'static> Listing<P> {
         }
     }
 
+    /// How many slots there are of both views, about.
+    pub(super) fn count(&self) -> u64 {
+        self.numbers.count() + self.patterns.count()
+    }
+
     pub(super) fn forget_database(&self, database: &Database) {
         self.numbers.forget_database(database);
         self.patterns.forget_database(database);

@@ -44,6 +44,7 @@ impl<V: Clone + Send + Sync + 'static> Shelf<V> {
         let mut slots = Cache::builder()
             .max_capacity(capacity)
             .weigher(|_, slot: &Arc<Slot<V>>| slot.weight())
+            .support_invalidation_closures()
             .time_to_live(longest);
         if let Some(observer) = observer.cloned() {
             slots = slots.eviction_listener(move |_, _, cause| {
@@ -78,6 +79,11 @@ impl<V: Clone + Send + Sync + 'static> Shelf<V> {
         answer
     }
 
+    /// How many slots there are, about: what was forgotten may still be counted for a moment.
+    pub(super) fn count(&self) -> u64 {
+        self.slots.cache.entry_count()
+    }
+
     pub(super) fn forget(&self, database: &Database, id: &str) {
         if let Some(epoch) = self.epochs.of.find(database) {
             self.slots.remove(&Key { epoch, id: id.to_owned() });
@@ -85,7 +91,11 @@ impl<V: Clone + Send + Sync + 'static> Shelf<V> {
     }
 
     pub(super) fn forget_database(&self, database: &Database) {
+        let Some(epoch) = self.epochs.of.find(database) else { return };
         self.epochs.of.remove(database);
+        // Nothing is found under the epoch any more; this gives the memory back. It cannot fail in
+        // a cache that supports closures, and if it did, slots would go with their time.
+        let _ = self.slots.cache.invalidate_entries_if(move |key, _| key.epoch == epoch);
     }
 
     /// All that is kept may be out of date: it is read again before it is used, and only used

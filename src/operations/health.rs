@@ -9,10 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Metrics;
 use super::http::Readiness;
+use super::records::Records;
 use crate::amqp::SessionState;
 use crate::directory::Directory;
 
-/// How often the database is asked whether it is there.
+/// How often the database is asked whether it is there, and what is kept is counted.
 const PROBE: Duration = Duration::from_secs(5);
 
 /// What keeps the database from answering, if anything does; `None` before it was first asked.
@@ -75,6 +76,28 @@ pub async fn count(
         };
         if gone {
             return;
+        }
+    }
+}
+
+/// Keeps the metrics of what the worker holds current, until it stops.
+pub async fn count_kept(
+    directory: Directory,
+    records: Arc<Records>,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) {
+    let runtime = tokio::runtime::Handle::current();
+    loop {
+        for (what, count) in directory.kept() {
+            metrics.kept(what, count);
+        }
+        metrics.kept("records", records.count() as u64);
+        let tasks = runtime.metrics().num_alive_tasks();
+        metrics.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
+        tokio::select! {
+            () = tokio::time::sleep(PROBE) => {}
+            () = stop.cancelled() => return,
         }
     }
 }

@@ -62,6 +62,9 @@ pub struct Metrics {
     database_seconds: Family<Labels, Histogram>,
     session_state: Family<Labels, Gauge<i64, AtomicI64>>,
     queue_messages: Family<Labels, Gauge<i64, AtomicI64>>,
+    kept: Family<Labels, Gauge<i64, AtomicI64>>,
+    /// Tasks of the runtime that have not ended.
+    pub tasks: Gauge<i64, AtomicI64>,
     /// Whether CouchDB answered when it was last asked: 1 or 0.
     pub couchdb_up: Gauge<i64, AtomicI64>,
     /// Calls in flight.
@@ -106,6 +109,8 @@ impl Metrics {
             database_seconds: Family::new_with_constructor(machine_seconds),
             session_state: Family::default(),
             queue_messages: Family::default(),
+            kept: Family::default(),
+            tasks: Gauge::default(),
             couchdb_up: Gauge::default(),
             in_flight: Gauge::default(),
             consuming: Gauge::default(),
@@ -228,6 +233,16 @@ impl Metrics {
             "Messages that wait in a queue of the workers, as last seen",
             self.queue_messages.clone(),
         );
+        registry.register(
+            "kept",
+            "Things kept in memory, by kind, as last seen",
+            self.kept.clone(),
+        );
+        registry.register(
+            "tasks",
+            "Tasks of the runtime that have not ended, as last seen",
+            self.tasks.clone(),
+        );
     }
 
     /// A caller ID was taken from an entry of a list.
@@ -260,6 +275,12 @@ impl Metrics {
                 self.queue_messages.remove(&labels);
             }
         }
+    }
+
+    /// So many things of a kind are kept in memory.
+    pub fn kept(&self, what: &'static str, count: u64) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.kept.get_or_create(&vec![("what", what)]).set(count);
     }
 
     /// An action was decided.
@@ -359,6 +380,7 @@ impl Metrics {
         metrics.selected("account", "list", "01");
         metrics.database_asked("view", "ok", 0.0);
         metrics.queue_messages("execute", Some(0));
+        metrics.kept("lists", 0);
         metrics
     }
 

@@ -153,6 +153,11 @@ impl Records {
         self.lock().kept.iter().rev().take(most).cloned().collect()
     }
 
+    /// How many are kept.
+    pub fn count(&self) -> usize {
+        self.lock().kept.len()
+    }
+
     /// The latest records of those that came after a mark, which 0 and the answer before give.
     pub fn since(&self, mark: u64, most: usize) -> Later {
         let ring = self.lock();

@@ -3,6 +3,7 @@
 //! who type when they are asked.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ const TALKING: Duration = Duration::from_secs(3);
 /// One call and what became of it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Course {
+    /// When the execute was published.
+    pub(crate) begun: Option<Instant>,
     /// When the broker had confirmed the execute.
     pub(crate) handed_over: Option<Instant>,
     /// How often the worker sent commands.
@@ -50,6 +53,8 @@ pub(crate) struct Cluster {
     /// The connection, while there is one.
     connected: watch::Sender<Option<Arc<Kazoo>>>,
     calls: Mutex<HashMap<String, Course>>,
+    /// Messages for calls that nobody knows, or knows no longer.
+    strays: AtomicUsize,
 }
 
 impl Cluster {
@@ -60,6 +65,7 @@ impl Cluster {
             queue: format!("callflow_route_{:08x}", rand::random::<u32>()),
             connected: watch::Sender::new(None),
             calls: Mutex::default(),
+            strays: AtomicUsize::new(0),
         });
         tokio::spawn(Arc::clone(&cluster).stay());
         cluster
@@ -119,13 +125,11 @@ impl Cluster {
             "Event-Category": "callflow", "Event-Name": "action.execute",
             "App-Name": "callflow", "App-Version": "4.0.0", "Node": "kazoo_apps@127.0.0.1",
         });
-        self.lock().insert(id.to_owned(), Course { msg_id, ..Course::default() });
+        let begun = Some(Instant::now());
+        self.lock().insert(id.to_owned(), Course { msg_id, begun, ..Course::default() });
         let body = execute.to_string();
-        let channel = kazoo.channel().await;
-        let Ok(channel) = channel else { return Ok(false) };
-        let properties = kazoo::properties();
-        let confirmed = kazoo::publish_work(&channel, body.as_bytes(), properties).await.is_ok();
-        channel.close(200, "OK".into()).await.ok();
+        let (channel, properties) = (&kazoo.channel, kazoo::properties());
+        let confirmed = kazoo::publish_work(channel, body.as_bytes(), properties).await.is_ok();
         if confirmed && let Some(course) = self.lock().get_mut(id) {
             course.handed_over = Some(Instant::now());
         }
@@ -144,6 +148,22 @@ impl Cluster {
         handed_over.map(|(id, course)| (id.clone(), course.clone())).collect()
     }
 
+    /// Whether there is a broker to hand calls to.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected.borrow().is_some()
+    }
+
+    /// The calls that began before a time, which are forgotten.
+    pub(crate) fn take_begun_before(&self, time: Instant) -> Vec<(String, Course)> {
+        let old = |_: &String, course: &mut Course| course.begun.is_some_and(|at| at < time);
+        self.lock().extract_if(old).collect()
+    }
+
+    /// How many messages came for calls that are not known.
+    pub(crate) fn strays(&self) -> usize {
+        self.strays.load(Ordering::Relaxed)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Course>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -151,7 +171,10 @@ impl Cluster {
     fn heard(self: &Arc<Self>, received: &Received) {
         let id = received.text("Call-ID").to_owned();
         let mut calls = self.lock();
-        let Some(course) = calls.get_mut(&id) else { return };
+        let Some(course) = calls.get_mut(&id) else {
+            self.strays.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
         if received.pid.as_deref() != Some("<0.900.0>") {
             course.faults.push(format!("for another process: {:?}", received.pid));
         }

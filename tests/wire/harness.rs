@@ -23,14 +23,16 @@ use crate::transcript::{Recordings, Transcript};
 
 /// How long anything may take that should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-/// How long one test may take.
-const LONGEST: Duration = Duration::from_secs(180);
+/// How long one test may take where nothing else is said.
+pub(crate) const LONGEST: Duration = Duration::from_secs(180);
 
 /// One test.
 pub(crate) struct Test {
     /// A sentence.
     pub(crate) name: &'static str,
     pub(crate) run: for<'a> fn(&'a World) -> BoxFuture<'a, Result<()>>,
+    /// How long it may take.
+    pub(crate) longest: fn() -> Duration,
 }
 
 /// Names the tests of a module.
@@ -40,6 +42,7 @@ macro_rules! tests {
             $(crate::harness::Test {
                 name: stringify!($name),
                 run: |world| Box::pin($name(world)),
+                longest: || crate::harness::LONGEST,
             }),*
         ];
     };
@@ -169,13 +172,14 @@ async fn one(world: &World, test: &Test) -> Result<()> {
     kazoo.close().await;
     world.load(&world.account).await?;
     let run = AssertUnwindSafe((test.run)(world)).catch_unwind();
-    match tokio::time::timeout(LONGEST, run).await {
+    let longest = (test.longest)();
+    match tokio::time::timeout(longest, run).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => {
             let said = panic.downcast_ref::<String>().map(String::as_str);
             let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
             Err(anyhow!("panicked: {}", said.unwrap_or("without a word")))
         }
-        Err(_) => Err(anyhow!("not over after {LONGEST:?}")),
+        Err(_) => Err(anyhow!("not over after {longest:?}")),
     }
 }

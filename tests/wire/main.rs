@@ -47,6 +47,7 @@ mod scenarios;
 mod scene;
 mod security;
 mod service;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -89,6 +90,7 @@ fn main() -> ExitCode {
         ("bench", bench::TESTS),
         ("oracle", oracle::TESTS),
         ("obligations", obligations::TESTS),
+        ("soak", soak::TESTS),
         ("figures", figures::TESTS),
         ("route_figures", route::figures::TESTS),
     ];

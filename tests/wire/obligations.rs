@@ -39,24 +39,24 @@ const AFTER_RETURN: Duration = Duration::from_secs(15);
 
 /// What was done to whom.
 #[derive(Debug, Default, Clone)]
-struct Faults {
+pub(crate) struct Faults {
     workers_killed: usize,
-    broker_deaths: Vec<(Instant, Instant)>,
+    pub(crate) broker_deaths: Vec<(Instant, Instant)>,
     database_outages: usize,
     connections_cut: usize,
 }
 
 /// What was owed, and what came.
 #[derive(Debug, Default)]
-struct Obligations {
-    owed: usize,
-    answered: usize,
+pub(crate) struct Obligations {
+    pub(crate) owed: usize,
+    pub(crate) answered: usize,
     /// Of these, calls in which the caller was asked for digits or heard a prompt.
-    spoken_to: usize,
+    pub(crate) spoken_to: usize,
     /// Answers that came twice, the same.
     repeated: usize,
     /// Never taken in hand, and in the memory of a broker that died.
-    lost_in_the_broker: usize,
+    pub(crate) lost_in_the_broker: usize,
     /// Asked again after their answer, by a broker that had not written that it was done.
     resurrected: usize,
 }
@@ -195,7 +195,13 @@ fn count(cluster: &Cluster, faults: &Faults, said: &[String]) -> Result<Obligati
     Ok(obligations)
 }
 
-fn judge(id: &str, course: &Course, faults: &Faults, obligations: &mut Obligations) -> Result<()> {
+/// Counts one call; an error where it did not get what it was owed.
+pub(crate) fn judge(
+    id: &str,
+    course: &Course,
+    faults: &Faults,
+    obligations: &mut Obligations,
+) -> Result<()> {
     check(id, course)?;
     obligations.owed += 1;
     if course.commands > 0 {
