@@ -83,7 +83,9 @@ fn written_again(section: &Section) {
             if value.contains(['"', '\n', '\r']) {
                 continue;
             }
-            written += &format!("{key} = \"{value}\"\n");
+            for part in [key, " = \"", value, "\"\n"] {
+                written.push_str(part);
+            }
             expected.push((key, value));
         }
     }
