@@ -58,15 +58,25 @@ async fn digits_are_collected_anew_after_the_broker_was_restarted(world: &World)
         return Ok(());
     }
     for stopped in ["stop", "kill"] {
-        let scene = Scene::set(world, world.account.all_remote()).await?;
+        let account = world.account.all_remote();
+        world.load(&account).await?;
+        let relay = Relay::closed(&world.servers.amqp).await?;
+        relay.open().await?;
+        let address = relay.uri(&world.servers.amqp)?;
+        let worker = Worker::launch(&address, &world.servers.couchdb, DETAILED)?;
+        worker.ready(PATIENCE).await?;
+        let scene = Scene::with(world, account, worker).await?;
         let silence = Until::Silent(Duration::from_millis(100));
         let (line, served) = scene.serve("2010", &[Cue::done(1)], silence).await?;
         ensure!(served.commands.len() == 2, "{served:#?}");
         world.servers.control("broker", stopped)?;
+        relay.close();
         world.servers.control("broker", "start")?;
         let kazoo = Kazoo::connect(&world.servers.amqp).await?;
         let mut questions = questions(&kazoo).await?;
         let mut line = line.reopened(&kazoo).await?;
+        // The worker asks as soon as it is back, and only once.
+        relay.open().await?;
         scene.worker.ready(Duration::from_secs(30)).await?;
         answer(&kazoo, &mut questions, line.call_id(), "active").await?;
         line.begins_anew();
