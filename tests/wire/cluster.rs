@@ -126,7 +126,7 @@ impl Cluster {
             "App-Name": "callflow", "App-Version": "4.0.0", "Node": "kazoo_apps@127.0.0.1",
         });
         let begun = Some(Instant::now());
-        self.lock().insert(id.to_owned(), Course { msg_id, begun, ..Course::default() });
+        self.lock().insert(id.to_owned(), Course { begun, msg_id, ..Course::default() });
         let body = execute.to_string();
         let (channel, properties) = (&kazoo.channel, kazoo::properties());
         let confirmed = kazoo::publish_work(channel, body.as_bytes(), properties).await.is_ok();
