@@ -49,7 +49,7 @@ def main(source, picture):
         for name, values in curves:
             axis.plot(minutes[: len(values)], values, label=name, linewidth=1.1)
         axis.set_ylabel(unit)
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.15 * max(1, *(max(values) for _, values in curves)))
         axis.grid(alpha=0.3)
         axis.axvspan(0, minutes[-1] * WARM_UP, color="0.92", zorder=0)
         for at, _ in events:

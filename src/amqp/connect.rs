@@ -78,31 +78,37 @@ pub(crate) async fn open(config: &SessionConfig, broker: &Broker) -> Result<Open
         .with_connection_name(name.into())
         .with_client_property("product".into(), "kazoo-dynamic-cid".into())
         .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
-    let (tls, limit) = (config.tls.clone(), config.timing.connect);
+    let limit = config.timing.connect;
     let socket = Socket::default();
-    let held = Arc::clone(&socket.0);
+    let connected = async {
+        let AMQPUri { scheme, authority, .. } = uri.clone();
+        let host = authority.host;
+        let addresses: Vec<SocketAddr> =
+            tokio::net::lookup_host((host.as_str(), authority.port)).await?.collect();
+        let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
+        if let AsyncTcpStream::Plain(plain) = &stream {
+            hold(&socket.0, plain.get_ref())?;
+        }
+        match scheme {
+            AMQPScheme::AMQP => Ok(stream),
+            AMQPScheme::AMQPS => stream.into_rustls(&config.tls.connector()?, &host).await,
+        }
+    };
+    // Before the library is asked for anything: it leaves tasks behind when it cannot connect.
+    let stream = match timeout(limit, connected).await {
+        Ok(Ok(stream)) => Mutex::new(Some(stream)),
+        Ok(Err(error)) => {
+            return Err(Step::Connect.reason(broker, &lapin::Error::from(error)));
+        }
+        Err(_) => return Err(Step::Connect.unanswered(broker, limit)),
+    };
     let connecting = Connection::connector(
         uri,
         runtime,
-        async move |uri: AMQPUri, runtime| {
-            let AMQPUri { scheme, authority, .. } = uri;
-            let host = authority.host;
-            let stream = async {
-                let addresses: Vec<SocketAddr> =
-                    tokio::net::lookup_host((host.as_str(), authority.port)).await?.collect();
-                let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
-                if let AsyncTcpStream::Plain(plain) = &stream {
-                    hold(&held, plain.get_ref())?;
-                }
-                match scheme {
-                    AMQPScheme::AMQP => Ok(stream),
-                    AMQPScheme::AMQPS => stream.into_rustls(&tls.connector()?, &host).await,
-                }
-            };
-            // The library has no limit of its own here, and its thread would outlive ours.
-            Ok(timeout(limit, stream)
-                .await
-                .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??)
+        async move |_: AMQPUri, _| {
+            let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // It is asked once, for the library's own recovery is off.
+            Ok(stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?)
         },
         properties,
     );

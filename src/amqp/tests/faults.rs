@@ -278,3 +278,18 @@ async fn sessions_leave_neither_threads_nor_tasks_behind() {
     session.end().await;
     Peer::new(&uri, &topology).await.clean().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attempts_that_are_refused_leave_no_tasks_behind() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let uri = format!("amqp://guest:guest@{free}");
+    let config: SessionConfig = config(&[&uri], &topology());
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    for _ in 0..8 {
+        let attempt = crate::amqp::connect::open(&config, &config.brokers[0]).await;
+        assert!(attempt.is_err());
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(tasks() <= before, "{} tasks, before {before}", tasks());
+}

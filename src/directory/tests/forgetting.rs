@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
@@ -250,4 +251,42 @@ async fn whoever_reads_after_a_notice_sees_the_change() {
     for reader in readers {
         reader.abort();
     }
+}
+
+#[tokio::test]
+async fn what_is_forgotten_gives_its_memory_back() {
+    let forgets: [Forget; 3] = [
+        |directory| directory.forget(&account_db(), Some("callflow"), "flow"),
+        |directory| directory.forget(&account_db(), Some("list_entry"), "entry"),
+        |directory| directory.forget_database(&account_db()),
+    ];
+    let fake = Fake::new(&documents(1));
+    let directory = directory(&fake);
+    let read_once: BTreeMap<_, _> = {
+        versions(&directory).await;
+        settled(&directory, |_| false).await
+    };
+    for forget in forgets.into_iter().cycle().take(60) {
+        forget(&directory);
+        versions(&directory).await;
+    }
+    let kept = settled(&directory, |kept| *kept == read_once).await;
+    assert_eq!(kept, read_once);
+}
+
+/// What is kept once it is as wanted, or after a while: the caches count behind their changes.
+async fn settled(
+    directory: &Directory,
+    wanted: impl Fn(&BTreeMap<&'static str, u64>) -> bool,
+) -> BTreeMap<&'static str, u64> {
+    for _ in 0..100 {
+        let kept = directory.kept().into_iter().collect();
+        if wanted(&kept) {
+            return kept;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        // Reading is what makes them catch up.
+        versions(directory).await;
+    }
+    directory.kept().into_iter().collect()
 }

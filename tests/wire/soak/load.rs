@@ -10,7 +10,6 @@ use serde_json::Value;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::Known;
 use crate::account::Account;
 use crate::cluster::Cluster;
 use crate::harness::World;
@@ -48,7 +47,7 @@ pub(crate) struct Load {
     placed: AtomicUsize,
     /// Those for which there was no broker.
     not_placed: AtomicUsize,
-    faults: Known,
+    faults: Mutex<Faults>,
     judged: Mutex<Judged>,
 }
 
@@ -76,7 +75,7 @@ impl Load {
             database: account.database(),
             placed: AtomicUsize::new(0),
             not_placed: AtomicUsize::new(0),
-            faults: Known::default(),
+            faults: Mutex::default(),
             judged: Mutex::default(),
         })
     }

@@ -20,7 +20,6 @@ use self::samples::Sampler;
 use crate::cluster::Cluster;
 use crate::harness::{LONGEST, PATIENCE, Test, World};
 use crate::kazoo::{HELD, Kazoo, WORK};
-use crate::obligations::Faults;
 use crate::relay::Relay;
 use crate::worker::Worker;
 
@@ -127,6 +126,3 @@ async fn soak(world: &World) -> Result<()> {
     ensure!(status.success(), "the worker ended with {status}");
     Ok(())
 }
-
-/// Faults so far, shared with whoever judges.
-pub(crate) type Known = std::sync::Mutex<Faults>;
