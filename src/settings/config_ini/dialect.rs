@@ -22,7 +22,9 @@ pub struct SyntaxError {
 pub(super) fn parse(text: &str) -> Result<Vec<Section>, SyntaxError> {
     let text = text.trim_start_matches('\u{feff}');
     let mut translated = String::with_capacity(text.len() + text.len() / 8);
-    for (index, line) in text.lines().enumerate() {
+    // To `rust-ini` a carriage return alone ends a line, too.
+    let lines = text.replace("\r\n", "\n");
+    for (index, line) in lines.split(['\n', '\r']).enumerate() {
         let content = translate(line)
             .map_err(|reason| SyntaxError { line: index + 1, reason: reason.to_owned() })?;
         translated.push_str(&content);
@@ -143,6 +145,7 @@ mod tests {
             ("[s]\na:b = c:d", "a:b", "c:d"),
             ("[s]\n\"a:b\" = c", "\"a:b\"", "c"),
             ("[s] a = b", "a", "b"),
+            ("[s]\ra = b\r", "a", "b"),
         ] {
             let expected = ("s".to_owned(), key.to_owned(), value.to_owned());
             assert_eq!(entries(text), [expected], "{text}");
@@ -177,6 +180,7 @@ mod tests {
             // The next line's key would have become a part of these words.
             ("[a] words\nb = 1", 1, "this is neither `[section]` nor `key = value`"),
             ("[a=b] words", 1, "this is neither `[section]` nor `key = value`"),
+            ("[a]\nb = c\rd\n", 3, "this is neither `[section]` nor `key = value`"),
             ("[a]\nb = 1\n[c] = 2", 3, "there is no key before `=`"),
         ] {
             let error = parse(text).unwrap_err();
