@@ -51,4 +51,17 @@ mod tests {
         let keys: Vec<_> = call.as_object().keys().collect();
         assert_eq!(keys, ["b", "a"]);
     }
+
+    /// What the fuzz target `call` asks for: without care a reader of JSON is off by the last digit.
+    #[test]
+    fn numbers_with_a_fraction_come_back_exactly() {
+        let texts = (-200..200).map(|exponent| format!("1.2345678901234567e{exponent}"));
+        for text in texts {
+            let number: f64 = text.parse().unwrap();
+            let object = format!("{{\"n\":{text}}}");
+            let mut call = Call::new(serde_json::from_str(&object).unwrap());
+            Packed::new(&mut call).restore(&mut call);
+            assert_eq!(call.as_object()["n"], json!(number), "{text}");
+        }
+    }
 }

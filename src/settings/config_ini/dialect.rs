@@ -22,7 +22,9 @@ pub struct SyntaxError {
 pub(super) fn parse(text: &str) -> Result<Vec<Section>, SyntaxError> {
     let text = text.trim_start_matches('\u{feff}');
     let mut translated = String::with_capacity(text.len() + text.len() / 8);
-    for (index, line) in text.lines().enumerate() {
+    // To `rust-ini` a carriage return alone ends a line, too.
+    let lines = text.replace("\r\n", "\n");
+    for (index, line) in lines.split(['\n', '\r']).enumerate() {
         let content = translate(line)
             .map_err(|reason| SyntaxError { line: index + 1, reason: reason.to_owned() })?;
         translated.push_str(&content);
@@ -56,22 +58,34 @@ fn translate(line: &str) -> Result<String, &'static str> {
             '"' => quoted = !quoted,
             '=' if !quoted => assigns = true,
             '#' | '\'' | '\\' => content.push('\\'),
+            // To `rust-ini` it is another `=`, but keys of KAZOO may have it.
+            ':' if !assigns => content.push('\\'),
             _ => {}
         }
         content.push(character);
     }
-    let content = content.trim().to_owned();
+    let content = content.trim();
     if quoted {
-        Err("a quote is not closed")
-    } else if content.starts_with('[') && !content.contains(']') {
-        Err("a section's name is not closed with `]`")
-    } else if content.starts_with('=') {
+        return Err("a quote is not closed");
+    }
+    let property = match content.strip_prefix('[').map(|name| name.split_once(']')) {
+        None => content,
+        // What stands behind a name belongs to the section; `rust-ini` reads on to the next `=`,
+        // across lines.
+        Some(Some((_, behind))) => behind.trim(),
+        Some(None) => return Err("a section's name is not closed with `]`"),
+    };
+    if property.starts_with('=') {
         Err("there is no key before `=`")
-    } else if content.is_empty() || content.starts_with('[') || assigns {
-        Ok(content)
+    } else if property.is_empty() || assigns_outside_quotes(property) {
+        Ok(content.to_owned())
     } else {
         Err("this is neither `[section]` nor `key = value`")
     }
+}
+
+fn assigns_outside_quotes(property: &str) -> bool {
+    property.split('"').step_by(2).any(|plain| plain.contains('='))
 }
 
 #[cfg(test)]
@@ -126,6 +140,19 @@ mod tests {
     }
 
     #[test]
+    fn a_key_ends_at_the_equals_sign() {
+        for (text, key, value) in [
+            ("[s]\na:b = c:d", "a:b", "c:d"),
+            ("[s]\n\"a:b\" = c", "\"a:b\"", "c"),
+            ("[s] a = b", "a", "b"),
+            ("[s]\ra = b\r", "a", "b"),
+        ] {
+            let expected = ("s".to_owned(), key.to_owned(), value.to_owned());
+            assert_eq!(entries(text), [expected], "{text}");
+        }
+    }
+
+    #[test]
     fn repeated_sections_and_keys_keep_their_order() {
         let text = "[zone] ; first\nname = b\nuri = 2\n[amqp]\nuri = 3\n[zone]\nname = a\nuri = 1\nuri = 0\n";
         let sections = parse(text).unwrap();
@@ -150,6 +177,11 @@ mod tests {
             ("[a\nb = 1", 1, "a section's name is not closed with `]`"),
             ("[a]\nb = 1\njust words\nc = 2", 3, "this is neither `[section]` nor `key = value`"),
             ("[a]\n= 2", 2, "there is no key before `=`"),
+            // The next line's key would have become a part of these words.
+            ("[a] words\nb = 1", 1, "this is neither `[section]` nor `key = value`"),
+            ("[a=b] words", 1, "this is neither `[section]` nor `key = value`"),
+            ("[a]\nb = c\rd\n", 3, "this is neither `[section]` nor `key = value`"),
+            ("[a]\nb = 1\n[c] = 2", 3, "there is no key before `=`"),
         ] {
             let error = parse(text).unwrap_err();
             assert_eq!((error.line, error.reason.as_str()), (line, reason));

@@ -7,7 +7,7 @@ use kazoo_dynamic_cid::settings::{ConfigIni, FileError, Section};
 /// One file's content, which KAZOO reads as bytes.
 pub fn run(data: &[u8]) {
     let text = &*String::from_utf8_lossy(data);
-    let lines = text.lines().count().max(1);
+    let lines = lines(text).count();
     let source = match ConfigIni::parse(text) {
         Ok(config) => return read(text, &config),
         Err(source) => source,
@@ -24,7 +24,7 @@ pub fn run(data: &[u8]) {
 
 /// What an error or a trace says may be logged, so no value may stand in it.
 fn hides_values(text: &str, shown: &str) {
-    for line in text.lines().filter(|line| !line.trim_start().starts_with('[')) {
+    for line in lines(text).filter(|line| !line.trim_start().starts_with('[')) {
         let Some((_, value)) = line.split_once('=') else { continue };
         let value = value.trim().trim_matches('"');
         // A shorter one may be a word of ours by chance.
@@ -47,8 +47,13 @@ fn read(text: &str, config: &ConfigIni) {
     }
 }
 
+/// Lines as they are counted: a carriage return ends one, too.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+}
+
 fn names(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter_map(|line| {
+    lines(text).filter_map(|line| {
         let (name, _) =
             line.trim_start().trim_start_matches('\u{feff}').strip_prefix('[')?.split_once(']')?;
         Some(name.trim())

@@ -10,15 +10,14 @@ use kazoo_dynamic_cid::dynamic_cid::{
     Mode, Next, NoopId, Outcome, Preset, RouteTarget, Routed, Step, SystemConfig,
 };
 use kazoo_dynamic_cid::json::Object;
-use kazoo_dynamic_cid::numbers::{AccountRules, Rules};
+use kazoo_dynamic_cid::numbers::AccountRules;
 
-use super::source::Source;
+use super::source::{self, Source};
 
 /// Events after which it must have ended by itself: more than any way through it has.
 const MOST_STEPS: usize = 64;
-/// How often an event comes: more often than sixteen bits count, for one thing.
-const REPEATED: [u32; 6] = [1, 1, 1, 2, 30, MOST_REPEATS];
-/// How many events may be repeated ones, so that an input takes no longer than is useful.
+/// How many events may be repeated ones: more than sixteen bits count, and so few that an input
+/// takes no longer than is useful.
 const MOST_REPEATS: u32 = 70_000;
 /// Delays, in milliseconds, around the timers there are.
 const DELAYS: [u64; 8] = [0, 1, 500, 2_000, 5_000, 86_400_000, 300_000, u64::MAX];
@@ -32,7 +31,7 @@ pub fn run(data: &[u8]) {
     let mut next = first.next;
     let (mut now, mut repeats) = (0_u64, MOST_REPEATS);
     while !source.is_empty() {
-        let (event, times) = (event(&mut source), source.pick(&REPEATED));
+        let (event, times) = (event(&mut source), repeated(&mut source));
         now = now.saturating_add(source.pick(&DELAYS));
         let times = times.min(repeats + 1);
         repeats -= times - 1;
@@ -54,6 +53,16 @@ pub fn run(data: &[u8]) {
         next = on(&mut action, &mut watch, now, &event).next;
     }
     panic!("it does not end: {next:?}");
+}
+
+/// How often an event comes, seldom very often.
+fn repeated(source: &mut Source<'_>) -> u32 {
+    match source.byte() {
+        255 => MOST_REPEATS,
+        byte if byte % 8 == 7 => 30,
+        byte if byte % 8 == 6 => 2,
+        _ => 1,
+    }
 }
 
 fn on(action: &mut Action, watch: &mut Watch, now: u64, event: &Event) -> Step {
@@ -160,14 +169,14 @@ fn start(source: &mut Source<'_>) -> (Action, Step) {
     let data = node(source);
     let call = call(source);
     let context = Context {
-        rules: Arc::new(Rules::from_config(stored("e164_converters"), stored("classifiers"))),
+        rules: source::rules(stored("e164_converters"), stored("classifiers")),
         account_rules: Arc::new(AccountRules::from_account(&account)),
         list: rows.map_or(ListRead::Failed, |rows| {
             ListRead::Read(Arc::new(List::from_rows(rows, document.as_ref())))
         }),
         departures,
         config: Arc::new(system.clone()),
-        ..Context::default()
+        prompt_overrides: Arc::default(),
     };
     Action::start(Job::new(data, &call, &system), context, 0)
 }

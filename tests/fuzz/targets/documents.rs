@@ -1,6 +1,6 @@
 //! Lists with their rows, and the other documents an operator writes.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
@@ -12,6 +12,8 @@ use kazoo_dynamic_cid::json::{self, Object};
 use kazoo_dynamic_cid::numbers::{AccountRules, OnBadRule, Rules};
 use kazoo_dynamic_cid::schema::Schemas;
 
+use super::source::rules;
+
 /// The dialled number is the first line, the documents are one JSON object behind it: `rows` and
 /// `document` of a list, `config` (category, then key), `account`, `endpoint`, `dialplans`, `flow`.
 pub fn run(data: &[u8]) {
@@ -21,8 +23,8 @@ pub fn run(data: &[u8]) {
     let nothing = Object::new();
     let part = |key| json::object(&documents, key).unwrap_or(&nothing);
     list(dialled, &documents);
-    let rules = numbers(dialled, part("config"), documents.get("account"));
-    restrictions(dialled, documents.get("endpoint"), &rules);
+    let system = numbers(dialled, part("config"), documents.get("account"));
+    restrictions(dialled, documents.get("endpoint"), &system);
     dial_plans(dialled, part("endpoint"), part("dialplans"));
     flow(part("flow"), dialled);
     departures(part("config"), part("account"));
@@ -70,9 +72,9 @@ fn walk<'a>(rows: &'a [Row], dialled: &str, invalid: InvalidRow) -> Selection<'a
 }
 
 /// Numbers are converted alike each time, and what is E.164 stays.
-fn numbers(dialled: &str, config: &Object, account: Option<&Value>) -> Rules {
+fn numbers(dialled: &str, config: &Object, account: Option<&Value>) -> Arc<Rules> {
     let stored = |key| json::at(config, &["number_manager", key]);
-    let rules = Rules::from_config(stored("e164_converters"), stored("classifiers"));
+    let rules = rules(stored("e164_converters"), stored("classifiers"));
     let account = account.map_or_else(AccountRules::default, AccountRules::from_account);
     let normalised = rules.normalise(dialled, OnBadRule::Skip).expect("bad rules are skipped");
     if dialled.starts_with('+') {

@@ -1,8 +1,21 @@
-//! Values made of the bytes of an input; once these are used up, everything is as small as it gets.
+//! What several targets make: values of the bytes of an input, which are as small as it gets once
+//! these are used up, and number rules.
+
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
 use kazoo_dynamic_cid::json::Object;
+use kazoo_dynamic_cid::numbers::Rules;
+
+/// The number rules of a configuration; KAZOO's own, which take long to compile, only once.
+pub(crate) fn rules(converters: Option<&Value>, classifiers: Option<&Value>) -> Arc<Rules> {
+    static DEFAULT: LazyLock<Arc<Rules>> = LazyLock::new(Arc::default);
+    if converters.or(classifiers).is_none() {
+        return Arc::clone(&DEFAULT);
+    }
+    Arc::new(Rules::from_config(converters, classifiers))
+}
 
 pub(crate) struct Source<'a>(&'a [u8]);
 
