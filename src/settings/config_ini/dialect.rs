@@ -57,11 +57,9 @@ fn translate(line: &str) -> Result<String, &'static str> {
             ';' if !quoted => break,
             '"' => quoted = !quoted,
             '=' if !quoted => assigns = true,
-            // To `rust-ini` a key ends here, quoted or not.
-            '=' if !assigns => content.push('\\'),
+            // To `rust-ini` a key ends at either, quoted or not; keys of KAZOO may have them.
+            '=' | ':' if !assigns => content.push('\\'),
             '#' | '\'' | '\\' => content.push('\\'),
-            // To `rust-ini` it is another `=`, but keys of KAZOO may have it.
-            ':' if !assigns => content.push('\\'),
             _ => {}
         }
         content.push(character);
