@@ -57,9 +57,9 @@ fn translate(line: &str) -> Result<String, &'static str> {
             ';' if !quoted => break,
             '"' => quoted = !quoted,
             '=' if !quoted => assigns = true,
+            // To `rust-ini` a key ends at either, quoted or not; keys of KAZOO may have them.
+            '=' | ':' if !assigns => content.push('\\'),
             '#' | '\'' | '\\' => content.push('\\'),
-            // To `rust-ini` it is another `=`, but keys of KAZOO may have it.
-            ':' if !assigns => content.push('\\'),
             _ => {}
         }
         content.push(character);
@@ -68,13 +68,13 @@ fn translate(line: &str) -> Result<String, &'static str> {
     if quoted {
         return Err("a quote is not closed");
     }
-    let property = match content.strip_prefix('[').map(|name| name.split_once(']')) {
-        None => content,
-        // What stands behind a name belongs to the section; `rust-ini` reads on to the next `=`,
-        // across lines.
-        Some(Some((_, behind))) => behind.trim(),
-        Some(None) => return Err("a section's name is not closed with `]`"),
-    };
+    // What stands behind a name belongs to the section; `rust-ini` would read on to the next `=` or
+    // `]`, across lines.
+    let mut property = content;
+    while let Some(name) = property.strip_prefix('[') {
+        let (_, behind) = name.split_once(']').ok_or("a section's name is not closed with `]`")?;
+        property = behind.trim();
+    }
     if property.starts_with('=') {
         Err("there is no key before `=`")
     } else if property.is_empty() || assigns_outside_quotes(property) {
@@ -146,6 +146,7 @@ mod tests {
             ("[s]\n\"a:b\" = c", "\"a:b\"", "c"),
             ("[s] a = b", "a", "b"),
             ("[s]\ra = b\r", "a", "b"),
+            ("[s]\n\"a=\"b = c", "\"a=\"b", "c"),
         ] {
             let expected = ("s".to_owned(), key.to_owned(), value.to_owned());
             assert_eq!(entries(text), [expected], "{text}");
@@ -180,6 +181,7 @@ mod tests {
             // The next line's key would have become a part of these words.
             ("[a] words\nb = 1", 1, "this is neither `[section]` nor `key = value`"),
             ("[a=b] words", 1, "this is neither `[section]` nor `key = value`"),
+            ("[a][b = 1\nc = 2]", 1, "a section's name is not closed with `]`"),
             ("[a]\nb = c\rd\n", 3, "this is neither `[section]` nor `key = value`"),
             ("[a]\nb = 1\n[c] = 2", 3, "there is no key before `=`"),
         ] {

@@ -71,7 +71,7 @@ fn values(section: &Section) {
 
 /// A section written in quotes reads as it did.
 fn written_again(section: &Section) {
-    let mut written = format!("[{}]\n", section.name());
+    let mut written = vec![format!("[{}]", section.name())];
     let mut expected: Vec<(&str, &str)> = Vec::new();
     let mut keys: Vec<&str> = section.keys().collect();
     keys.sort_unstable();
@@ -88,12 +88,11 @@ fn written_again(section: &Section) {
             if value.contains(['"', '\n', '\r']) {
                 continue;
             }
-            for part in [key, " = \"", value, "\"\n"] {
-                written.push_str(part);
-            }
+            written.push(format!("{key} = \"{value}\""));
             expected.push((key, value));
         }
     }
+    let written = written.join("\n");
     let again = ConfigIni::parse(&written).unwrap_or_else(|error| panic!("{error}: {written}"));
     let again: Vec<(&str, &str)> = again
         .sections(section.name())
