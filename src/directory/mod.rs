@@ -7,7 +7,7 @@
 mod cached;
 mod category;
 mod clock;
-mod couchdb;
+pub(crate) mod couchdb;
 mod error;
 mod folder;
 mod heavy;

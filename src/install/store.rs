@@ -1,25 +1,18 @@
 //! Reading and writing single documents, and nothing else: no database is ever created or removed.
 
-use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use reqwest::{Client, Method, StatusCode};
-use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 use crate::directory::Database;
+use crate::directory::couchdb::{Complaint, quote, root_cause, segment};
 
 /// How long one request may take. Nobody waits on a phone here.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What stays as it is in a path; everything else is escaped once.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-
-/// So much of what a server says is repeated.
-const LONGEST_QUOTE: usize = 160;
 
 /// A CouchDB server, to write to.
 pub struct Store {
@@ -57,14 +50,6 @@ impl StoreError {
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
     }
-}
-
-/// CouchDB's own error object.
-#[derive(Deserialize)]
-struct Complaint {
-    error: String,
-    #[serde(default)]
-    reason: String,
 }
 
 impl Store {
@@ -105,9 +90,7 @@ impl Store {
         if status == StatusCode::NOT_FOUND {
             let said: Option<Complaint> = serde_json::from_slice(&body).ok();
             return match said {
-                Some(said) if said.error == "not_found" && !is_missing_database(&said.reason) => {
-                    Ok(None)
-                }
+                Some(said) if said.error == "not_found" && !said.is_missing_database() => Ok(None),
                 _ => Err(self.failure(database, id, "read", status, &body)),
             };
         }
@@ -148,10 +131,9 @@ impl Store {
         id: &str,
         body: Option<&Value>,
     ) -> Result<(StatusCode, Vec<u8>), StoreError> {
-        let escape = |text: &str| utf8_percent_encode(text, SEGMENT).to_string();
         let path = match id.strip_prefix("_design/") {
-            Some(name) => format!("_design/{}", escape(name)),
-            None => escape(id),
+            Some(name) => format!("_design/{}", segment(name)),
+            None => segment(id),
         };
         let url = format!("{}/{}/{path}", self.server, database.encoded());
         let mut request = self.client.request(method, url).header("Accept", "application/json");
@@ -185,14 +167,14 @@ impl Store {
         body: &[u8],
     ) -> StoreError {
         let complaint: Option<Complaint> = serde_json::from_slice(body).ok();
-        let reason = complaint.as_ref().map_or("", |complaint| complaint.reason.as_str());
+        let no_database = complaint.as_ref().is_some_and(Complaint::is_missing_database);
         let (kind, cure) = match status {
             StatusCode::CONFLICT => {
                 (StoreErrorKind::Conflict, "others keep writing it; try again".to_owned())
             }
             StatusCode::UNAUTHORIZED => (StoreErrorKind::Denied, self.who_is_it()),
             StatusCode::FORBIDDEN => (StoreErrorKind::Denied, self.permission(database, id, what)),
-            StatusCode::NOT_FOUND if is_missing_database(reason) => (
+            StatusCode::NOT_FOUND if no_database => (
                 StoreErrorKind::MissingDatabase,
                 "KAZOO makes its databases when it first starts, and an account's with the \
                  account; none is made here"
@@ -247,30 +229,6 @@ impl Store {
 impl fmt::Debug for Store {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Store").field("server", &self.server).finish_non_exhaustive()
-    }
-}
-
-/// CouchDB 2 and later, CouchDB 1.
-fn is_missing_database(reason: &str) -> bool {
-    matches!(reason, "Database does not exist." | "no_db_file")
-}
-
-/// The innermost error, which names no URL.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause = error.source();
-    while let Some(inner) = cause.and_then(std::error::Error::source) {
-        cause = Some(inner);
-    }
-    cause.map_or_else(|| "the connection broke".to_owned(), ToString::to_string)
-}
-
-/// A server's words, short and on one line.
-fn quote(text: &str) -> String {
-    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.retain(|character| !character.is_control());
-    match line.char_indices().nth(LONGEST_QUOTE) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
     }
 }
 

@@ -13,10 +13,17 @@ const LONGEST_QUOTE: usize = 160;
 
 /// CouchDB's own error object.
 #[derive(Deserialize)]
-struct Complaint {
-    error: String,
+pub(crate) struct Complaint {
+    pub(crate) error: String,
     #[serde(default)]
-    reason: String,
+    pub(crate) reason: String,
+}
+
+impl Complaint {
+    /// Whether the database is missing: in the words of CouchDB 2 and later, and of CouchDB 1.
+    pub(crate) fn is_missing_database(&self) -> bool {
+        matches!(self.reason.as_str(), "Database does not exist." | "no_db_file")
+    }
 }
 
 /// The answer of a view.
@@ -73,7 +80,7 @@ pub(super) fn names(body: &[u8]) -> Result<Vec<String>, Failure> {
 /// A document's 404: there is none (`Ok(None)`), or the database is missing.
 pub(super) fn missing_document(reply: &Reply) -> Result<Option<Value>, Failure> {
     let complaint = not_found(reply)?;
-    if is_missing_database(&complaint.reason) {
+    if complaint.is_missing_database() {
         return Err(Failure {
             class: ReadErrorClass::MissingDatabase,
             reason: "there is no such database".to_owned(),
@@ -85,7 +92,7 @@ pub(super) fn missing_document(reply: &Reply) -> Result<Option<Value>, Failure> 
 /// A view's 404: the database is missing, or the view.
 pub(super) fn missing_view(reply: &Reply) -> Failure {
     match not_found(reply) {
-        Ok(complaint) if is_missing_database(&complaint.reason) => Failure {
+        Ok(complaint) if complaint.is_missing_database() => Failure {
             class: ReadErrorClass::MissingDatabase,
             reason: "there is no such database".to_owned(),
         },
@@ -105,11 +112,6 @@ fn not_found(reply: &Reply) -> Result<Complaint, Failure> {
         .ok_or_else(|| malformed(format!("{}, which is not CouchDB's own", describe(reply))))
 }
 
-/// CouchDB 2 and later, CouchDB 1.
-fn is_missing_database(reason: &str) -> bool {
-    matches!(reason, "Database does not exist." | "no_db_file")
-}
-
 /// The status and what the server says about it.
 pub(super) fn describe(reply: &Reply) -> String {
     let said = match serde_json::from_slice::<Complaint>(&reply.body) {
@@ -123,7 +125,7 @@ pub(super) fn describe(reply: &Reply) -> String {
 }
 
 /// A server's words, short and on one line.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.retain(|character| !character.is_control());
     match line.char_indices().nth(LONGEST_QUOTE) {

@@ -22,6 +22,10 @@ use self::{
     answer::ViewAnswer,
     transport::{Failure, Reply, Transport},
 };
+pub(crate) use self::{
+    answer::{Complaint, quote},
+    transport::root_cause,
+};
 use super::{
     Catalogue, Database, Page, ReadError, ReadErrorClass, Row, Source, Subject, ViewQuery, heavy,
 };
@@ -247,7 +251,8 @@ fn document_path(database: &Database, id: &str) -> String {
     format!("/{}/{}", database.encoded(), segment(id))
 }
 
-fn segment(text: &str) -> String {
+/// A document's id or a view's name as a segment of a path.
+pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 

@@ -169,7 +169,7 @@ fn is_passing(status: StatusCode) -> bool {
 }
 
 /// The innermost error, which names no URL and says what really happened.
-pub(super) fn root_cause(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
