@@ -10,6 +10,7 @@ pub mod log_level;
 pub mod logs;
 mod metrics;
 mod process;
+pub(crate) mod rate;
 pub mod records;
 pub mod running;
 mod selections;

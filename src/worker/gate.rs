@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use crate::operations::limits::Limit;
+use crate::operations::rate::Bucket;
 
 /// How long a call waits for one of those in flight to end. A caller notices more.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -74,33 +75,12 @@ impl Gate {
     }
 
     fn in_time(&self, account: &str, now: Instant) -> Result<(), Limit> {
-        let bucket = self.buckets.get_with_by_ref(account, || {
-            Arc::new(Mutex::new(Bucket { calls: f64::from(self.rate), at: now }))
-        });
+        let bucket = self
+            .buckets
+            .get_with_by_ref(account, || Arc::new(Mutex::new(Bucket::new(self.rate, now))));
         // Nothing of ours panics while holding it.
         let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
         if bucket.take(self.rate, now) { Ok(()) } else { Err(Limit::AccountRate) }
-    }
-}
-
-/// The calls an account may begin now: what it has not used, of one second at most.
-#[derive(Debug)]
-struct Bucket {
-    calls: f64,
-    at: Instant,
-}
-
-impl Bucket {
-    fn take(&mut self, rate: u32, now: Instant) -> bool {
-        let since = now.saturating_duration_since(self.at).as_secs_f64();
-        let most = f64::from(rate);
-        self.calls = (self.calls + since * most).min(most);
-        self.at = now;
-        let enough = self.calls >= 1.0;
-        if enough {
-            self.calls -= 1.0;
-        }
-        enough
     }
 }
 

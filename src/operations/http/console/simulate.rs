@@ -18,6 +18,7 @@ use super::Desk;
 use crate::directory::{AccountId, Directory};
 use crate::explain::{ExplainError, Request, explain, input};
 use crate::operations::http::refusal;
+use crate::operations::rate::Bucket;
 use crate::operations::records::Masking;
 use crate::peer::EntryError;
 use crate::settings::Settings;
@@ -29,7 +30,7 @@ const LONGEST: usize = 128;
 /// Simulations at once.
 const AT_ONCE: usize = 2;
 /// Simulations that may begin in a second.
-const RATE: f64 = 5.0;
+const RATE: u32 = 5;
 /// How long one may take, reading included.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -41,12 +42,6 @@ pub(super) struct Simulator {
     masking: Masking,
     places: Semaphore,
     bucket: Mutex<Bucket>,
-}
-
-/// What of the rate was not used, of one second at most.
-struct Bucket {
-    left: f64,
-    at: Instant,
 }
 
 /// A call to simulate.
@@ -71,7 +66,7 @@ impl Simulator {
             read_deadline: settings.limits.read_deadline.value,
             masking: settings.masking.value,
             places: Semaphore::new(AT_ONCE),
-            bucket: Mutex::new(Bucket { left: RATE, at: Instant::now() }),
+            bucket: Mutex::new(Bucket::new(RATE, Instant::now())),
         }
     }
 
@@ -105,15 +100,7 @@ impl Simulator {
 
     fn in_time(&self, now: Instant) -> bool {
         // Nothing panics while holding it.
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = now.saturating_duration_since(bucket.at).as_secs_f64();
-        bucket.left = (bucket.left + since * RATE).min(RATE);
-        bucket.at = now;
-        let enough = bucket.left >= 1.0;
-        if enough {
-            bucket.left -= 1.0;
-        }
-        enough
+        self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(RATE, now)
     }
 }
 
