@@ -103,15 +103,7 @@ async fn answer(
     let executor =
         Executor { server_id: &address, msg_id: &execute.msg_id, call_id: &execute.call_id };
     let message = result(identity, executor, &ActionResult::Continue);
-    let outgoing = Outgoing {
-        exchange,
-        routing_key: &message.routing_key,
-        deliver_to_pid: message.deliver_to_pid.as_deref(),
-        body: message.payload(),
-        mandatory: true,
-        persistent: false,
-    };
-    link.publish(outgoing).await?;
+    link.publish(Outgoing { exchange, mandatory: true, ..Outgoing::from(&message) }).await?;
     delivery.receipt.take().map_or(Ok(()), |receipt| link.ack(receipt))
 }
 

@@ -166,14 +166,7 @@ impl Line {
     pub(super) async fn tell(&self, message: &Message) -> Result<(), LinkError> {
         let exchange = format!("{}{}", self.prefix, message.exchange.name());
         let mut pipeline = self.link.pipeline().await?;
-        pipeline.add(Outgoing {
-            exchange: &exchange,
-            routing_key: &message.routing_key,
-            deliver_to_pid: message.deliver_to_pid.as_deref(),
-            body: message.payload(),
-            mandatory: false,
-            persistent: false,
-        })
+        pipeline.add(Outgoing { exchange: &exchange, ..Outgoing::from(message) })
     }
 
     /// How many calls each node has answered since this was last asked.

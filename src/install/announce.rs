@@ -42,18 +42,8 @@ pub async fn send(
     node: &str,
     notices: &[Message],
 ) -> Result<(), SendError> {
-    let outgoing: Vec<Outgoing<'_>> = notices
-        .iter()
-        .map(|message| Outgoing {
-            exchange: message.exchange.name(),
-            routing_key: &message.routing_key,
-            deliver_to_pid: None,
-            body: message.payload(),
-            // Nobody needs to listen.
-            mandatory: false,
-            persistent: false,
-        })
-        .collect();
+    // Nobody needs to listen.
+    let outgoing = notices.iter().map(Outgoing::from).collect();
     send_once(brokers, tls, node, outgoing).await
 }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Address, Exchange, header};
+use crate::amqp::Outgoing;
 use crate::json::Object;
 
 /// The only content type KAZOO's listeners survive besides Erlang's own.
@@ -64,6 +65,20 @@ impl Identity {
             app_version: env!("CARGO_PKG_VERSION").to_owned(),
             node: node.into(),
             server_id: server_id.into(),
+        }
+    }
+}
+
+/// Without a word back where no queue takes it, and kept in memory, as KAZOO sends its own.
+impl<'a> From<&'a Message> for Outgoing<'a> {
+    fn from(message: &'a Message) -> Self {
+        Self {
+            exchange: message.exchange.name(),
+            routing_key: &message.routing_key,
+            deliver_to_pid: message.deliver_to_pid.as_deref(),
+            body: message.payload(),
+            mandatory: false,
+            persistent: false,
         }
     }
 }

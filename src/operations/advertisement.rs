@@ -43,15 +43,7 @@ impl Advertiser {
             }
             let memory = process::resident_bytes();
             let message = nodes::advertisement(&identity, &self.zone, self.began, memory);
-            let outgoing = Outgoing {
-                exchange: message.exchange.name(),
-                routing_key: &message.routing_key,
-                deliver_to_pid: None,
-                body: message.payload(),
-                mandatory: false,
-                persistent: false,
-            };
-            if let Err(error) = link.publish(outgoing).await {
+            if let Err(error) = link.publish(Outgoing::from(&message)).await {
                 tracing::debug!(%error, "the cluster could not be told of this worker");
             }
         }

@@ -165,12 +165,5 @@ impl Session {
 }
 
 fn outgoing(message: &Message, mandatory: bool) -> Outgoing<'_> {
-    Outgoing {
-        exchange: message.exchange.name(),
-        routing_key: &message.routing_key,
-        deliver_to_pid: message.deliver_to_pid.as_deref(),
-        body: message.payload(),
-        mandatory,
-        persistent: false,
-    }
+    Outgoing { mandatory, ..message.into() }
 }
