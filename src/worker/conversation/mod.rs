@@ -1,6 +1,8 @@
 //! A call while an action runs on it: commands out, events in, and the action's own loop. The same
 //! for both seams; what becomes of the outcome is theirs.
 
+mod commands;
+mod record;
 mod waits;
 
 use std::collections::VecDeque;
@@ -10,20 +12,19 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::record::callflow;
 use super::answer::{Before, Changes};
 use super::call_control::{CallControl, Heard, Loss};
 use super::context::{self, Gathered, Route};
 use super::session::Session;
 use super::{Shared, channel};
-use crate::amqp::{LinkError, Published};
+use crate::amqp::LinkError;
 use crate::call::{Call, Packed};
 use crate::directory::{AccountId, Directory};
-use crate::dynamic_cid::{
-    Action, Command, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question, Reason,
-};
+use crate::dynamic_cid::{Action, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question};
 use crate::json::Object;
 use crate::kapi::inbound::EventName;
-use crate::kapi::{self, Address, Inbound, Message};
+use crate::kapi::{self, Inbound, Message};
 use crate::operations::records::{Record, now_ms};
 use crate::operations::running::{RunningCall, Serving};
 
@@ -287,150 +288,10 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    // --- commands ---------------------------------------------------------------------------
-
-    /// Has something done that is not the action's.
-    pub(super) fn hold(&mut self, command: Command) {
-        self.held.push(Held::Effect(Effect::Command(command)));
-    }
-
-    /// The call as KAZOO has it before its first node, and the channel variables it tells the
-    /// switch then.
-    pub(super) fn enter(&mut self, call: Call, variables: Object) {
-        if let Some(control) = &mut self.control {
-            control.changed(&call);
-        }
-        self.call = call;
-        self.record.callflow = callflow(&self.call);
-        if !variables.is_empty() {
-            self.held.push(Held::Variables(variables));
-        }
-    }
-
-    /// Sends what was held back, in its order, and waits until the broker has it all.
-    pub(super) async fn send_held(&mut self, before: Before) -> Result<(), Interrupted> {
-        let messages = self.take_held(before)?;
-        if messages.is_empty() {
-            return Ok(());
-        }
-        self.spoken = true;
-        match self.session.publish_commands(&messages).await? {
-            Published::Routed => Ok(()),
-            Published::Returned { .. } => Err(Interrupted::ControlGone),
-        }
-    }
-
-    /// The messages for what was held back, in its order; nothing is held any more.
-    pub(super) fn take_held(&mut self, before: Before) -> Result<Vec<Message>, Interrupted> {
-        let held = std::mem::take(&mut self.held);
-        if before == Before::Nothing {
-            return Ok(Vec::new());
-        }
-        let Some(control) = &mut self.control else {
-            let speaks = |held: &Held| matches!(held, Held::Effect(Effect::Command(_)));
-            let speaks = held.iter().any(speaks);
-            return if speaks { Err(Interrupted::ControlGone) } else { Ok(Vec::new()) };
-        };
-        let identity = &self.session.identity;
-        let mut messages = Vec::with_capacity(held.len());
-        for held in held {
-            match held {
-                Held::Effect(Effect::Command(command)) => {
-                    if let Command::Play { noop, .. } = &command {
-                        self.playing = Some(*noop);
-                    }
-                    messages.push(control.command(identity, &command));
-                }
-                Held::Effect(Effect::Change(change)) if before == Before::Everything => {
-                    messages.push(control.set(identity, &change));
-                }
-                Held::Variables(variables) => {
-                    messages.push(control.set_variables(identity, variables));
-                }
-                Held::Effect(Effect::Change(_) | Effect::Store) => {}
-            }
-        }
-        Ok(messages)
-    }
-
-    /// Whether commands have been sent to the call.
-    pub(super) fn has_spoken(&self) -> bool {
-        self.spoken
-    }
-
-    /// Where commands for the call go.
-    pub(super) fn control_queue(&self) -> Option<&Address> {
-        self.control.as_ref().map(CallControl::control_queue)
-    }
-
-    /// The hang-up of an executor whose flow is over.
-    pub(super) fn hang_up(&self) -> Option<Message> {
-        let control = self.control.as_ref()?;
-        Some(control.hang_up(&self.session.identity))
-    }
-
-    /// Counts a decision that counts, and writes the one line that says why the call has the
-    /// caller ID it has.
-    pub(super) fn log(&mut self, decided: &Decided, answer: &'static str) {
-        let Decided { action, outcome, .. } = decided;
-        let (outcome_name, reason) = (outcome.as_str(), outcome.reason().as_str());
-        self.shared.metrics.decided(action.mode().as_str(), outcome_name, reason);
-        let (list, entry) = (action.job().list_id(), action.selected_key());
-        let selected = matches!(outcome.reason(), Reason::Entry | Reason::EntryIncomplete);
-        if let (Some(account), Some(list), Some(entry), true) =
-            (&self.account, &list, entry, selected)
-        {
-            self.shared.metrics.selected(account.as_str(), list, entry);
-        }
-        let shown = |number: Option<&str>| Some(self.shared.records.masking().show(number?));
-        tracing::info!(
-            account = action.job().account_id,
-            mode = action.mode().as_str(),
-            outcome = outcome_name,
-            reason,
-            number = shown(self.changes.number.as_deref()),
-            name = self.changes.name,
-            destination = shown(self.changes.destination_number()),
-            list,
-            entry,
-            answer,
-            "decided"
-        );
-        let owned = |text: &str| Some(text.to_owned());
-        self.record = Record {
-            mode: owned(action.mode().as_str()),
-            outcome: owned(outcome_name),
-            reason: owned(reason),
-            number: self.changes.number.clone(),
-            name: self.changes.name.clone(),
-            destination: self.changes.destination_number().map(str::to_owned),
-            list,
-            entry: entry.map(Into::into),
-            ..std::mem::take(&mut self.record)
-        };
-    }
-
-    /// Keeps what became of the call.
-    pub(super) fn ended(&mut self, seam: &str, end: &'static str) {
-        self.shared.records.add(Record {
-            call_id: self.call_id.clone(),
-            took_ms: self.now(),
-            seam: seam.to_owned(),
-            account: self.account.as_ref().map(|account| account.as_str().to_owned()),
-            end: end.to_owned(),
-            ..std::mem::take(&mut self.record)
-        });
-    }
-
     /// Milliseconds since the conversation began: the action's clock.
     pub(super) fn now(&self) -> Millis {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(Millis::MAX)
     }
-}
-
-/// The document whose flow the call is in.
-fn callflow(call: &Call) -> Option<String> {
-    call.kvs("cf_flow_id").and_then(serde_json::Value::as_str).map(str::to_owned)
 }
 
 /// Whether an event says that the media before a noop has ended. Of errors KAZOO does not say
