@@ -2,8 +2,8 @@
 //!
 //! `worker.log_level` in `system_config/callflow.dynamic_cid`, which operators change as they change
 //! every other setting of KAZOO's. The change notice makes it count within seconds, on the workers
-//! of one node, zone or all; without the key the level of the start counts again. A signal would reach one process, and the HTTP listener
-//! changes nothing.
+//! of one node, zone or all; without the key the level of the start counts again. A signal would
+//! reach one process, and the HTTP listener changes nothing.
 
 use std::time::Duration;
 

@@ -4,9 +4,10 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{World, tests};
+use crate::kazoo::{HELD, Kazoo};
 use crate::worker::{Worker, binary};
 
 tests![
@@ -15,6 +16,7 @@ tests![
     calls_of_kazoo_4_3_are_measured,
     a_lost_worker_is_a_failure,
     running_workers_are_measured_only_when_asked_for,
+    calls_of_an_earlier_run_are_in_the_way,
 ];
 
 /// How long it may take until calls are placed: where a worker for KAZOO 4.3 has been on the
@@ -192,5 +194,19 @@ async fn running_workers_are_measured_only_when_asked_for(world: &World) -> Resu
     ensure!(output.status.code() == Some(1) && said.contains("--worker running"), "{said}");
     ensure!(output.stdout.is_empty(), "figures of a refused run");
     worker.stop().await?;
+    Ok(())
+}
+
+/// A run that was cut short leaves calls on disk; the next worker would serve them first.
+async fn calls_of_an_earlier_run_are_in_the_way(world: &World) -> Result<()> {
+    let kazoo = Kazoo::connect(&world.servers.amqp).await?;
+    kazoo.forget_old_work().await?;
+    // It declares the queues.
+    Worker::start_quiet(world).await?.stop().await?;
+    kazoo.publish("targeted", HELD, &json!({})).await?;
+    let (output, said) = run(world, &["--calls", "10"]).await?;
+    kazoo.forget_old_work().await?;
+    kazoo.close().await;
+    ensure!(output.status.code() == Some(1) && said.contains(HELD), "{said}");
     Ok(())
 }
