@@ -33,7 +33,7 @@ use super::{
 pub enum LinkError {
     /// The session has ended. What was not confirmed may or may not have arrived.
     #[error("the session has ended: {0}")]
-    Down(EndReason),
+    Down(Box<EndReason>),
     /// The broker takes no messages from us because it is short of memory or disk.
     #[error("the broker takes no messages for lack of memory or disk")]
     Blocked,
@@ -249,7 +249,7 @@ impl Inner {
     }
 
     pub(super) fn check(&self) -> Result<(), LinkError> {
-        self.ended.get().map_or(Ok(()), |reason| Err(LinkError::Down(reason.clone())))
+        self.ended.get().map_or(Ok(()), |reason| Err(LinkError::Down(Box::new(reason.clone()))))
     }
 
     /// The error of a link whose session has ended, or is just ending.
@@ -257,7 +257,7 @@ impl Inner {
         let reason = self.ended.get().cloned().unwrap_or_else(|| EndReason::ConnectionClosed {
             reason: "the session is ending".to_owned(),
         });
-        LinkError::Down(reason)
+        LinkError::Down(Box::new(reason))
     }
 
     /// Ends the session for this reason, unless it is ending already.

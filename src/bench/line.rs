@@ -127,7 +127,7 @@ impl Line {
     pub(super) fn check(&self) -> Result<(), LineError> {
         if self.link.is_down() {
             let reason = EndReason::ConnectionClosed { reason: "the session ended".to_owned() };
-            return Err(LinkError::Down(reason).into());
+            return Err(LinkError::Down(Box::new(reason)).into());
         }
         Ok(())
     }

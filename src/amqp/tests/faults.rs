@@ -121,7 +121,7 @@ async fn a_publish_to_a_missing_exchange_rebuilds_the_session() {
     };
     let Err(LinkError::Down(reason)) = link.publish(message).await else { panic!("published") };
     assert!(reason.to_string().contains("404 NOT_FOUND"), "{reason}");
-    assert_eq!(session.disconnected().await, reason);
+    assert_eq!(session.disconnected().await, *reason);
     let link = session.connected().await;
     own_message(&link, &topology).await.unwrap();
     session.end().await;
