@@ -1,10 +1,6 @@
 //! The cached directory.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
@@ -14,6 +10,7 @@ use crate::callflow::Patterns;
 
 use super::{
     AccountId, Category, Database, DirectoryOptions, ReadError, ReadErrorClass, Source, Subject,
+    derived::Derived,
     listing::{KAZOO, Listing},
     lists::Lists,
     load::Loader,
@@ -23,10 +20,7 @@ use super::{
     shelf::Shelf,
     slot::{Answer, Loaded, Way},
 };
-use crate::{dynamic_cid::List, numbers::Rules};
-
-/// The category of number rules.
-const NUMBER_MANAGER: &str = "number_manager";
+use crate::dynamic_cid::List;
 
 /// How long serving kept data may take after a read's deadline.
 const SERVING: Duration = Duration::from_millis(20);
@@ -38,12 +32,12 @@ const SERVING: Duration = Duration::from_millis(20);
 /// past its time is served for a while, with a warning.
 #[derive(Clone)]
 pub struct Directory {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
     /// When reading has to be over.
     deadline: Option<Instant>,
 }
 
-struct Inner {
+pub(super) struct Inner {
     loader: Loader,
     options: DirectoryOptions,
     keeping: Keeping,
@@ -55,8 +49,7 @@ struct Inner {
     /// What only we answer to; accounts without the views have no patterns at all.
     exclusive: Listing<Option<Arc<Patterns>>>,
     usernames: Shelf<Option<String>>,
-    /// The last rules, with the category they were made of.
-    rules: Mutex<Option<(Arc<Category>, Arc<Rules>)>>,
+    pub(super) derived: Derived,
 }
 
 impl Directory {
@@ -80,7 +73,7 @@ impl Directory {
             callflows: Listing::new(capacity, &keeping, observer),
             exclusive: Listing::new(capacity, &keeping, observer),
             usernames: Shelf::new(capacity, &keeping, observer),
-            rules: Mutex::new(None),
+            derived: Derived::default(),
             options,
         };
         Self { inner: Arc::new(inner), deadline: None }
@@ -209,28 +202,6 @@ impl Directory {
     /// The account's own document, the copy in its database.
     pub async fn account(&self, account: &AccountId) -> Result<Option<Arc<Value>>, ReadError> {
         self.document(&Database::account(account), account.as_str()).await
-    }
-
-    /// The system's number rules; those of KAZOO's code where the stored ones cannot be read.
-    pub async fn number_rules(&self) -> Arc<Rules> {
-        let inner = &self.inner;
-        let category = if let Ok(category) = self.config(NUMBER_MANAGER).await {
-            category
-        } else {
-            inner.observe("number_rules", "default");
-            Arc::default()
-        };
-        let mut kept = inner.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((from, rules)) = &*kept
-            && (Arc::ptr_eq(from, &category) || *from == category)
-        {
-            return Arc::clone(rules);
-        }
-        let (converters, classifiers) = ("e164_converters", "classifiers");
-        let rules = Rules::from_config(category.get(converters), category.get(classifiers));
-        let rules = Arc::new(rules);
-        *kept = Some((category, Arc::clone(&rules)));
-        rules
     }
 
     /// Forgets what a changed document may have changed; `kind` is its `pvt_type`, where the
@@ -396,7 +367,7 @@ impl Inner {
         answer.value
     }
 
-    fn observe(&self, what: &'static str, outcome: &'static str) {
+    pub(super) fn observe(&self, what: &'static str, outcome: &'static str) {
         if let Some(observer) = &self.options.observer {
             observer.read(what, outcome);
         }

@@ -8,6 +8,7 @@ mod cached;
 mod category;
 mod clock;
 pub(crate) mod couchdb;
+mod derived;
 mod error;
 mod folder;
 mod heavy;

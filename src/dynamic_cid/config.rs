@@ -54,12 +54,12 @@ impl SystemConfig {
         let integer =
             |category, key, default| get(category, key).map_or(Ok(default), config::integer);
         Self {
-            accept_prompt: text(ACTION, "accept_prompt", "tone_stream://%(250,50,440)"),
-            reject_prompt: text(ACTION, "reject_prompt", "dynamic-cid-invalid_using_default"),
-            default_prompt: text(ACTION, "default_prompt", "dynamic-cid-enter_cid"),
-            max_digits: integer(ACTION, "max_digits", DEFAULT_DIGITS),
-            min_digits: integer(ACTION, "min_digits", DEFAULT_DIGITS),
-            whitelist_regex: get(ACTION, "whitelist_regex")
+            accept_prompt: text(CATEGORY, "accept_prompt", "tone_stream://%(250,50,440)"),
+            reject_prompt: text(CATEGORY, "reject_prompt", "dynamic-cid-invalid_using_default"),
+            default_prompt: text(CATEGORY, "default_prompt", "dynamic-cid-enter_cid"),
+            max_digits: integer(CATEGORY, "max_digits", DEFAULT_DIGITS),
+            min_digits: integer(CATEGORY, "min_digits", DEFAULT_DIGITS),
+            whitelist_regex: get(CATEGORY, "whitelist_regex")
                 .map_or_else(|| Ok(DEFAULT_WHITELIST.to_owned()), config::any_text),
             collect_timeout: integer(COMMAND, "collect_timeout", DEFAULT_COLLECT_MS),
             interdigit_timeout: integer(COMMAND, "interdigit_timeout", DEFAULT_INTERDIGIT_MS),
@@ -74,9 +74,9 @@ impl SystemConfig {
     /// The settings that have no usable value, with the document they stand in.
     pub fn bad_settings(&self) -> Vec<(&'static str, &'static str, &CastError)> {
         [
-            (ACTION, "max_digits", self.max_digits.as_ref().err()),
-            (ACTION, "min_digits", self.min_digits.as_ref().err()),
-            (ACTION, "whitelist_regex", self.whitelist_regex.as_ref().err()),
+            (CATEGORY, "max_digits", self.max_digits.as_ref().err()),
+            (CATEGORY, "min_digits", self.min_digits.as_ref().err()),
+            (CATEGORY, "whitelist_regex", self.whitelist_regex.as_ref().err()),
             (COMMAND, "collect_timeout", self.collect_timeout.as_ref().err()),
             (COMMAND, "interdigit_timeout", self.interdigit_timeout.as_ref().err()),
         ]
@@ -86,7 +86,9 @@ impl SystemConfig {
     }
 }
 
-const ACTION: &str = "callflow.dynamic_cid";
+/// The category of the action's own settings.
+pub const CATEGORY: &str = "callflow.dynamic_cid";
+
 const COMMAND: &str = "call_command";
 const MEDIA: &str = "media";
 

@@ -25,7 +25,7 @@ mod restriction;
 mod step;
 
 pub use action::Action;
-pub use config::{Setting, SystemConfig};
+pub use config::{CATEGORY, Setting, SystemConfig};
 pub use departures::{
     BadDeparture, Departures, IdxName, InvalidDocument, InvalidRegex, InvalidRow, ListAnswer,
     OptionalGroups, Preset, SingleDocumentLists, TimerArithmetic,

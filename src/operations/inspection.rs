@@ -97,7 +97,7 @@ impl Inspected {
         let id = text("_id").unwrap_or_default();
         let schema = match text("pvt_type") {
             _ if *database == Database::system_config() => {
-                if id != crate::worker::context::CATEGORY {
+                if id != crate::dynamic_cid::CATEGORY {
                     return;
                 }
                 "system_config.callflow.dynamic_cid"
@@ -124,7 +124,7 @@ impl Inspected {
         match schema {
             "callflows" => schemas.validate_callflow(document),
             "system_config.callflow.dynamic_cid" => {
-                schemas.validate_config(crate::worker::context::CATEGORY, document)
+                schemas.validate_config(crate::dynamic_cid::CATEGORY, document)
             }
             _ => schemas.validate(schema, document),
         }

@@ -1,7 +1,7 @@
 //! Gathering what the action needs before it starts, and the route of a destination when it asks.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -18,8 +18,9 @@ use crate::dynamic_cid::{
 use crate::json::Object;
 use crate::numbers::{AccountRules, OnBadRule, Rules};
 
-/// The category of the action's own settings.
-pub const CATEGORY: &str = "callflow.dynamic_cid";
+/// What a call has that takes no account of its account's rules and prompts; one for all.
+static NONE_OF_THE_ACCOUNT: LazyLock<(Arc<AccountRules>, Arc<BTreeSet<String>>)> =
+    LazyLock::new(Default::default);
 
 /// Everything gathered for one execution.
 #[derive(Debug)]
@@ -51,25 +52,9 @@ pub async fn gather(
     data: Object,
     seam: Seam,
 ) -> Gathered {
-    let (action, command, media, privacy, rules) = tokio::join!(
-        directory.config(CATEGORY),
-        directory.config("call_command"),
-        directory.config("media"),
-        directory.config("privacy"),
-        directory.number_rules(),
-    );
-    // A category that cannot be read was logged where it was read.
-    let stored = |category: &str, key: &str| {
-        let read = match category {
-            CATEGORY => &action,
-            "call_command" => &command,
-            "media" => &media,
-            _ => &privacy,
-        };
-        read.as_ref().ok()?.get(key)
-    };
-    let config = SystemConfig::read(stored);
-    let sections = action.as_ref().map(|category| category.all("worker")).unwrap_or_default();
+    let ((config, category), rules) =
+        tokio::join!(directory.system_config(), directory.number_rules());
+    let sections = category.all("worker");
     let layers: Vec<&Object> =
         data.get("worker").into_iter().chain(sections).filter_map(Value::as_object).collect();
     let (departures, bad_departures) = Departures::read(&layers);
@@ -83,20 +68,16 @@ pub async fn gather(
         },
     };
     let (account_rules, prompt_overrides) = match (seam, account) {
-        (Seam::Route, Some(account)) => tokio::join!(
-            account_rules(directory, account),
-            prompt_overrides(directory, account, &config)
-        ),
-        _ => Default::default(),
+        (Seam::Route, Some(account)) => {
+            let (rules, overrides) = tokio::join!(
+                account_rules(directory, account),
+                prompt_overrides(directory, account, &config)
+            );
+            (Arc::new(rules), Arc::new(overrides))
+        }
+        _ => NONE_OF_THE_ACCOUNT.clone(),
     };
-    let context = Context {
-        config: Arc::new(config),
-        rules,
-        account_rules: Arc::new(account_rules),
-        list,
-        departures,
-        prompt_overrides: Arc::new(prompt_overrides),
-    };
+    let context = Context { config, rules, account_rules, list, departures, prompt_overrides };
     Gathered { job, context, bad_departures }
 }
 
@@ -162,10 +143,7 @@ pub async fn prompt(
     language: Option<&str>,
     name: &str,
 ) -> String {
-    let media = directory.config("media").await.ok();
-    let config = SystemConfig::read(|category, key| {
-        media.as_ref().filter(|_| category == "media").and_then(|media| media.get(key))
-    });
+    let (config, _) = directory.system_config().await;
     let overrides = match account {
         Some(account) => prompt_overrides(directory, account, &config).await,
         None => BTreeSet::new(),

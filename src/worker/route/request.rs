@@ -18,6 +18,7 @@ use crate::call::Call;
 use crate::callflow::bootstrap::{self, BootstrapSettings};
 use crate::callflow::{self, Found, LookupError, OptionalGroups};
 use crate::directory::{AccountId, Directory, ReadError};
+use crate::dynamic_cid::CATEGORY;
 use crate::json::{self, Object};
 use crate::kapi::handover::{Offer, Way};
 use crate::kapi::inbound::RouteReq;
@@ -25,7 +26,7 @@ use crate::kapi::route_resp::{self, PrePark, Taken};
 use crate::kapi::{Identity, Message};
 use crate::numbers::OnBadRule;
 use crate::worker::age::unix_micros;
-use crate::worker::context::{self, CATEGORY};
+use crate::worker::context;
 use crate::worker::session::{Kept, Session};
 
 /// How soon an answer has to leave where callflow answers, too: it does within a few milliseconds,
