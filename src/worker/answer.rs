@@ -95,7 +95,7 @@ pub struct Node<'a> {
 }
 
 /// What an answer is chosen from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Decided<'a> {
     /// What the node does.
     pub mode: Mode,
@@ -105,8 +105,8 @@ pub struct Decided<'a> {
     pub changes: &'a Changes,
     /// Whether the destination is the whole capture group.
     pub whole_group: bool,
-    /// Whether KAZOO's own module would decide the same.
-    pub native_agrees: bool,
+    /// Whether KAZOO's own module would decide the same; asked only where that matters.
+    pub native_agrees: &'a dyn Fn() -> bool,
     /// The flow of the callflow that serves the destination.
     pub found_flow: Option<&'a Object>,
     /// The number to dial off-net: the destination after the endpoint's dial plan.
@@ -152,7 +152,7 @@ fn carry(decided: &Decided<'_>, node: Node<'_>) -> Answer {
             let inlined = inlined_flow(decided);
             let static_is_exact = child.is_none() && inlined.is_some();
             let native_wanted = decided.list_answer == ListAnswer::Native || !static_is_exact;
-            if native_wanted && decided.native_agrees {
+            if native_wanted && (decided.native_agrees)() {
                 return native(node);
             }
             if let Some(flow) = inlined {
@@ -162,7 +162,7 @@ fn carry(decided: &Decided<'_>, node: Node<'_>) -> Answer {
             with_static_node(decided, Some(next), "static_callflow_inexact")
         }
         Outcome::Died(_) => native(node),
-        _ if is_list(decided.mode) && decided.native_agrees => native(node),
+        _ if is_list(decided.mode) && (decided.native_agrees)() => native(node),
         // A static node would take the key for the destination.
         _ if is_list(decided.mode) => {
             let number = decided.changes.number.as_deref().unwrap_or_default();

@@ -41,7 +41,7 @@ fn decided<'a>(
         outcome,
         changes,
         whole_group: false,
-        native_agrees: true,
+        native_agrees: &|| true,
         found_flow: Some(flow),
         did: Some(did),
         list_answer: ListAnswer::Inline,
@@ -84,19 +84,19 @@ fn a_list_is_answered_with_what_is_exact() {
         ),
         (
             "native wanted, but it would decide otherwise",
-            Decided { list_answer: ListAnswer::Native, native_agrees: false, ..base },
+            Decided { list_answer: ListAnswer::Native, native_agrees: &|| false, ..base },
             &alone,
             ("static_inline", Before::Commands),
         ),
         (
             "a child, and native would decide otherwise",
-            Decided { native_agrees: false, ..base },
+            Decided { native_agrees: &|| false, ..base },
             &with_child,
             ("static_inline", Before::Commands),
         ),
         (
             "a dial plan that cannot be applied, and native would decide otherwise",
-            Decided { native_agrees: false, did: None, ..base },
+            Decided { native_agrees: &|| false, did: None, ..base },
             &alone,
             ("static_callflow_inexact", Before::Commands),
         ),
@@ -112,7 +112,7 @@ fn a_key_without_destination_is_not_given_to_a_static_node() {
     let (flow, did) = (Object::new(), Did::from(""));
     let base = decided(&outcome, &changes, &flow, &did);
     assert_eq!(kind(&base, &node(None)), ("native", Before::Nothing));
-    let departs = Decided { native_agrees: false, ..base };
+    let departs = Decided { native_agrees: &|| false, ..base };
     assert_eq!(kind(&departs, &node(None)), ("set_cid", Before::Everything));
 }
 

@@ -56,7 +56,7 @@ pub async fn choose(
         outcome: decision.outcome,
         changes: decision.changes,
         whole_group: whole_group(decision),
-        native_agrees: native_agrees(decision),
+        native_agrees: &|| native_agrees(decision),
         found_flow: found.map(|found| &found.flow),
         did: did.as_ref(),
         list_answer: decision.context.departures.list_answer,
