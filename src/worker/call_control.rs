@@ -1,7 +1,5 @@
 //! A call under our control: commands out, events in, and the id it has at the moment.
 
-use std::collections::HashMap;
-
 use crate::call::Call;
 use crate::dynamic_cid::{Change, Command, Event, NoopId};
 use crate::json::Object;
@@ -19,7 +17,7 @@ pub struct CallControl {
     hides_number: bool,
     hides_name: bool,
     /// `Msg-ID`s of our noops and of the commands they were sent with.
-    noops: HashMap<String, NoopId>,
+    noops: Vec<(String, NoopId)>,
 }
 
 /// What an event means to whoever controls the call.
@@ -78,7 +76,7 @@ impl CallControl {
             dialect,
             hides_number: call.hides_number(),
             hides_name: call.hides_name(),
-            noops: HashMap::new(),
+            noops: Vec::new(),
         }
     }
 
@@ -97,7 +95,7 @@ impl CallControl {
     pub fn command(&mut self, identity: &Identity, command: &Command) -> Message {
         let mut noop_id = |noop: NoopId| {
             let id = new_msg_id();
-            self.noops.insert(id.clone(), noop);
+            self.noops.push((id.clone(), noop));
             id
         };
         let noop_id = match command {
@@ -158,6 +156,11 @@ impl CallControl {
         }
     }
 
+    /// Which of our noops has an id. There are a handful, also where a caller tries again and again.
+    fn noop(&self, id: &str) -> Option<NoopId> {
+        self.noops.iter().rev().find(|(sent, _)| sent == id).map(|(_, noop)| *noop)
+    }
+
     /// What a message means to this call.
     ///
     /// Source: `cf_exe.erl` (`handle_info`, `handle_usurp`), `kapps_call_command.erl`.
@@ -187,7 +190,7 @@ impl CallControl {
                         if event.application_name.as_deref() == Some("noop") =>
                     {
                         let response = event.application_response.as_deref();
-                        let noop = response.and_then(|id| self.noops.get(id).copied());
+                        let noop = response.and_then(|id| self.noop(id));
                         Heard::Event(Event::NoopComplete(noop))
                     }
                     _ => Heard::Event(Event::Other),
@@ -201,7 +204,7 @@ impl CallControl {
             Inbound::DialplanError(error) => {
                 if error.request_application_name.as_deref() == Some("noop") {
                     let request = error.request_msg_id.as_deref();
-                    let noop = request.and_then(|id| self.noops.get(id).copied());
+                    let noop = request.and_then(|id| self.noop(id));
                     // An id that is not ours is some other application's noop.
                     if request.is_some() && noop.is_none() {
                         return Heard::Event(Event::Other);

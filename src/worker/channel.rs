@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use futures_channel::mpsc;
+use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::session::Session;
@@ -39,11 +40,11 @@ pub(super) async fn state(
 ) -> Result<State, LinkError> {
     let msg_id = new_msg_id();
     for request in channel_status::requests(&session.identity, call_id, true, &msg_id) {
-        session.publish(&request, false).await?;
+        Box::pin(session.publish(&request, false)).await?;
     }
     let deadline = Instant::now() + ANSWERS;
     let mut state = State::Unknown;
-    while let Ok(Some(inbound)) = timeout_at(deadline, events.recv()).await {
+    while let Ok(Some(inbound)) = timeout_at(deadline, events.next()).await {
         match &*inbound {
             Inbound::ChannelStatus(status) => match status.state {
                 ChannelState::Active => return Ok(State::Active),

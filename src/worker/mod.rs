@@ -212,25 +212,21 @@ impl Worker {
     /// than it can be served waits as the bytes that came.
     fn execute(&self, session: Arc<Session>, delivery: Delivery) {
         let shared = Arc::clone(&self.shared);
+        // On the heap: while the call is served, its room in the task would be empty.
+        let delivery = Box::new(delivery);
         self.spawn(async move {
-            let (execute, held) = match shared.decode(&delivery) {
-                Ok(Inbound::Execute(execute)) => (Box::new(execute), false),
-                Ok(Inbound::HeldExecute(execute)) => (execute, true),
-                Ok(other) => {
-                    return Box::pin(reject(&shared, &session, delivery, unexpected(&other))).await;
+            match came(&shared, delivery) {
+                Ok(came) => {
+                    // At this level no filter that lets lines through takes the call id off them.
+                    let span = tracing::error_span!("call", call_id = %came.execute.call_id);
+                    let run = execute::run(shared, session, came);
+                    // On the heap: a call that still waits to be read needs no room for it.
+                    Box::pin(run.instrument(span)).await;
                 }
-                Err(rejection) => {
-                    return Box::pin(reject(&shared, &session, delivery, rejection)).await;
+                Err((delivery, rejection)) => {
+                    Box::pin(reject(&shared, &session, *delivery, rejection)).await;
                 }
-            };
-            // At this level no filter that lets lines through takes the call id off them.
-            let span = tracing::error_span!("call", call_id = %execute.call_id);
-            let doubtful = is_doubtful(&delivery);
-            let came = execute::Came { execute, receipt: delivery.receipt, doubtful, held };
-            // The bytes are of no use any more, for however long the caller takes.
-            drop(delivery.payload);
-            // On the heap: a call that still waits to be read needs no room for what comes then.
-            Box::pin(execute::run(shared, session, came).instrument(span)).await;
+            }
         });
     }
 
@@ -310,4 +306,20 @@ impl Worker {
             }
         }
     }
+}
+
+/// Reads an execute. Of the delivery only the receipt is left then: its bytes are of no use, for
+/// however long the caller takes.
+fn came(
+    shared: &Shared,
+    mut delivery: Box<Delivery>,
+) -> Result<execute::Came, (Box<Delivery>, Rejection)> {
+    let (execute, held) = match shared.decode(&delivery) {
+        Ok(Inbound::Execute(execute)) => (Box::new(execute), false),
+        Ok(Inbound::HeldExecute(execute)) => (execute, true),
+        Ok(other) => return Err((delivery, unexpected(&other))),
+        Err(rejection) => return Err((delivery, rejection)),
+    };
+    let doubtful = is_doubtful(&delivery);
+    Ok(execute::Came { execute, receipt: delivery.receipt.take(), doubtful, held })
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc;
+use futures_channel::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::amqp::{Link, LinkError, Outgoing, Published, Receipt};
@@ -124,7 +124,10 @@ impl Session {
 
     /// Lets a mailbox hear a call.
     pub(super) fn listen(&self, call_id: &str, mailbox: mpsc::Sender<Arc<Inbound>>) {
-        self.lock().listeners.entry(call_id.to_owned()).or_default().push(mailbox);
+        let mut jobs = self.lock();
+        // Hardly ever does a call have two.
+        let listeners = jobs.listeners.entry(call_id.to_owned());
+        listeners.or_insert_with(|| Vec::with_capacity(1)).push(mailbox);
     }
 
     /// Ends what [`listen`](Self::listen) began; whether nobody listens to the call any more.
@@ -133,7 +136,7 @@ impl Session {
         let Some(listeners) = jobs.listeners.get_mut(call_id) else {
             return true;
         };
-        listeners.retain(|listener| !listener.same_channel(mailbox));
+        listeners.retain(|listener| !listener.same_receiver(mailbox));
         let last = listeners.is_empty();
         if last {
             jobs.listeners.remove(call_id);
@@ -143,8 +146,8 @@ impl Session {
 
     /// Hands an event to whoever hears its call; `false` where nobody does.
     pub(super) fn dispatch(&self, call_id: &str, inbound: &Arc<Inbound>) -> bool {
-        let jobs = self.lock();
-        let Some(listeners) = jobs.listeners.get(call_id) else {
+        let mut jobs = self.lock();
+        let Some(listeners) = jobs.listeners.get_mut(call_id) else {
             return false;
         };
         for listener in listeners {

@@ -23,7 +23,7 @@ impl Conversation<'_> {
             control.changed(&call);
         }
         self.call = call;
-        self.record.callflow = callflow(&self.call);
+        self.callflow = callflow(&self.call);
         if !variables.is_empty() {
             self.held.push(Held::Variables(variables));
         }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use futures_channel::mpsc;
 use tokio::time::Instant;
 
 use self::record::callflow;
@@ -21,7 +21,9 @@ use super::{Shared, channel};
 use crate::amqp::LinkError;
 use crate::call::{Call, Packed};
 use crate::directory::{AccountId, Directory};
-use crate::dynamic_cid::{Action, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question};
+use crate::dynamic_cid::{
+    Action, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question, Step,
+};
 use crate::json::Object;
 use crate::kapi::inbound::EventName;
 use crate::kapi::{self, Inbound, Message};
@@ -88,8 +90,11 @@ pub(super) struct Conversation<'a> {
     listening: bool,
     /// Whether the caller may have heard something of us.
     spoken: bool,
-    /// What is known of the call so far.
-    record: Record,
+    began_at_ms: u64,
+    /// The document whose flow the call is in.
+    callflow: Option<String>,
+    /// What was decided, once it is.
+    decided: Option<Box<Record>>,
     /// For those who look at what runs.
     _serving: Serving<'a>,
     /// What was not sent yet.
@@ -134,7 +139,9 @@ impl<'a> Conversation<'a> {
             put_off: VecDeque::new(),
             listening: false,
             spoken: false,
-            record: Record { began_at_ms, callflow, ..Record::default() },
+            began_at_ms,
+            callflow,
+            decided: None,
             _serving: shared.metrics.running.begin(running),
             held: Vec::new(),
             playing: None,
@@ -146,7 +153,7 @@ impl<'a> Conversation<'a> {
     pub(super) async fn run(
         &mut self,
         gathered: Box<Gathered>,
-        notice: Option<Message>,
+        notice: Option<Box<Message>>,
     ) -> Result<Box<Decided>, Interrupted> {
         let mut away = None;
         let decided = self.drive(gathered, notice, &mut away).await;
@@ -158,15 +165,14 @@ impl<'a> Conversation<'a> {
     async fn drive(
         &mut self,
         gathered: Box<Gathered>,
-        mut notice: Option<Message>,
+        mut notice: Option<Box<Message>>,
         away: &mut Option<Packed>,
     ) -> Result<Box<Decided>, Interrupted> {
-        let Gathered { job, context, .. } = *gathered;
-        let (mut action, mut step) = Action::start(job, context, self.now());
+        let (mut action, mut step) = start(gathered, self.now());
         let mut route: Option<Box<Route>> = None;
         loop {
             self.changes.note(&step.effects);
-            self.held.extend(step.effects.drain(..).map(Held::Effect));
+            self.held.extend(std::mem::take(&mut step.effects).into_iter().map(Held::Effect));
             let event = match step.next {
                 Next::Done(outcome) => return Ok(Box::new(Decided { action, outcome, route })),
                 Next::Ask(Question::Route { destination, restrictions }) => {
@@ -197,7 +203,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// What has to be in place before the call is waited for.
-    async fn before_waiting(&mut self, notice: Option<Message>) -> Result<(), Interrupted> {
+    async fn before_waiting(&mut self, notice: Option<Box<Message>>) -> Result<(), Interrupted> {
         self.hear_the_call().await?;
         if let Some(notice) = notice {
             self.session.publish(&notice, false).await?;
@@ -230,6 +236,15 @@ impl<'a> Conversation<'a> {
     pub(super) async fn channel_state(&mut self) -> Result<channel::State, LinkError> {
         self.hear_the_call().await?;
         channel::state(self.session, &self.call_id, &mut self.events, &mut self.put_off).await
+    }
+
+    /// [`channel_state`](Self::channel_state) before anything was done for the call: after an
+    /// outage thousands may wait for this, so the call is put away meanwhile.
+    pub(super) async fn is_still_there(&mut self) -> Result<channel::State, LinkError> {
+        let packed = Packed::new(&mut self.call);
+        let state = self.channel_state().await;
+        packed.restore(&mut self.call);
+        state
     }
 
     /// Keys that were pressed before the action began are not meant for it.
@@ -292,6 +307,12 @@ impl<'a> Conversation<'a> {
     pub(super) fn now(&self) -> Millis {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(Millis::MAX)
     }
+}
+
+/// Starts the action; what was gathered for it takes no room any more.
+fn start(gathered: Box<Gathered>, now: Millis) -> (Action, Step) {
+    let Gathered { job, context, .. } = *gathered;
+    Action::start(job, context, now)
 }
 
 /// Whether an event says that the media before a noop has ended. Of errors KAZOO does not say

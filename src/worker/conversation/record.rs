@@ -34,7 +34,7 @@ impl Conversation<'_> {
             "decided"
         );
         let owned = |text: &str| Some(text.to_owned());
-        self.record = Record {
+        self.decided = Some(Box::new(Record {
             mode: owned(action.mode().as_str()),
             outcome: owned(outcome_name),
             reason: owned(reason),
@@ -43,19 +43,22 @@ impl Conversation<'_> {
             destination: self.changes.destination_number().map(str::to_owned),
             list,
             entry: entry.map(Into::into),
-            ..std::mem::take(&mut self.record)
-        };
+            ..Record::default()
+        }));
     }
 
     /// Keeps what became of the call.
     pub(in crate::worker) fn ended(&mut self, seam: &str, end: &'static str) {
+        let decided = self.decided.take().map(|decided| *decided).unwrap_or_default();
         self.shared.records.add(Record {
             call_id: self.call_id.clone(),
+            began_at_ms: self.began_at_ms,
+            callflow: self.callflow.take(),
             took_ms: self.now(),
             seam: seam.to_owned(),
             account: self.account.as_ref().map(|account| account.as_str().to_owned()),
             end: end.to_owned(),
-            ..std::mem::take(&mut self.record)
+            ..decided
         });
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Conversation, Interrupted};
@@ -39,7 +40,7 @@ impl Conversation<'_> {
             let heard = tokio::select! {
                 biased;
                 () = session.ended.cancelled() => return Err(Interrupted::Failed(session.over())),
-                heard = timeout_at(until, self.events.recv()) => heard,
+                heard = timeout_at(until, self.events.next()) => heard,
             };
             if let Ok(heard) = heard {
                 // The mailbox has a sender of its own, so that it does not end.

@@ -26,10 +26,11 @@ use futures_util::FutureExt;
 
 use super::Shared;
 use super::session::Session;
-use crate::amqp::{LinkError, Receipt};
+use crate::amqp::{HELD_QUEUE, LinkError, Published, Receipt};
 use crate::kapi::inbound::{Execute, WaitingFlow};
 use crate::kapi::result::Executor;
 use crate::kapi::{self, ActionResult};
+use crate::operations::records::{Record, now_ms};
 pub(super) use answered::Answered;
 use serve::Served;
 pub(super) use unsent::Unsent;
@@ -68,37 +69,22 @@ pub(super) async fn run(shared: Arc<Shared>, session: Arc<Session>, came: Came) 
         return;
     }
     shared.metrics.in_flight.inc();
-    let account = execute.account_id();
-    // A panic would be a defect of ours; the caller must not wait for ever because of it.
-    let serving = AssertUnwindSafe(async {
-        // Nothing could be said while the broker is short of memory; calls wait for that to end.
-        session.link.unblocked().await;
-        let entered = if held {
-            Ok(Box::pin(shared.gate.let_in_again()).await)
-        } else {
-            Box::pin(shared.gate.enter(account.as_deref().unwrap_or_default())).await
-        };
-        match entered {
-            Ok(_pass) => {
-                let task = serve::Task { execute, held, receipt: &mut receipt };
-                serve::serve(&shared, &session, task, doubtful).await
-            }
-            Err(limit) => {
-                let account = account.as_deref().unwrap_or("none");
-                shared.limits.reached(limit, &format!("account {account}"));
-                Box::pin(release(&shared, &session, &flow, "continue_limited")).await?;
-                Ok(Served::Answered)
-            }
-        }
-    });
-    match serving.catch_unwind().await {
+    let task = serve::Task { execute, flow: &flow, held, receipt: &mut receipt };
+    let serving = serve_within_limits(&shared, &session, task, doubtful);
+    // A panic would be a defect of ours; the caller must not wait for ever because of it. On the
+    // heap: gone as soon as it is over.
+    let mut served = Box::pin(AssertUnwindSafe(serving).catch_unwind()).await;
+    if let Ok(Ok(Served::ToHold(body))) = served {
+        served = Ok(Box::pin(hold(&shared, &session, &flow, receipt.take(), body)).await);
+    }
+    match served {
         Ok(Ok(Served::Answered)) => {
             if held {
                 shared.answered.note(&flow.msg_id);
             }
             acknowledge(&session, receipt);
         }
-        Ok(Ok(Served::Held)) => acknowledge(&session, receipt),
+        Ok(Ok(Served::Held | Served::ToHold(_))) => acknowledge(&session, receipt),
         Ok(Ok(Served::NoAnswerOwed(cause))) => {
             shared.metrics.abandoned(cause);
             acknowledge(&session, receipt);
@@ -108,7 +94,7 @@ pub(super) async fn run(shared: Arc<Shared>, session: Arc<Session>, came: Came) 
         }
         Ok(Err(error)) => {
             tracing::warn!(%error, "the call could not be answered; it is handed out again");
-            give_back(&session, receipt).await;
+            Box::pin(give_back(&session, receipt)).await;
         }
         Err(_) => {
             tracing::error!("serving the call panicked; its flow goes on unchanged");
@@ -119,6 +105,52 @@ pub(super) async fn run(shared: Arc<Shared>, session: Arc<Session>, came: Came) 
     }
     shared.metrics.in_flight.dec();
     session.finish(&key);
+}
+
+/// Serves an execute, unless a limit is reached.
+async fn serve_within_limits(
+    shared: &Shared,
+    session: &Session,
+    task: serve::Task<'_>,
+    doubtful: bool,
+) -> Result<Served, LinkError> {
+    // Nothing could be said while the broker is short of memory; calls wait for that to end.
+    session.link.unblocked().await;
+    let entered = if task.held {
+        Ok(Box::pin(shared.gate.let_in_again()).await)
+    } else {
+        let account = task.execute.account_id();
+        Box::pin(shared.gate.enter(account.as_deref().unwrap_or_default())).await
+    };
+    match entered {
+        Ok(_pass) => serve::serve(shared, session, task, doubtful).await,
+        Err(limit) => {
+            let account = task.execute.account_id();
+            let account = account.as_deref().unwrap_or("none");
+            shared.limits.reached(limit, &format!("account {account}"));
+            Box::pin(release(shared, session, task.flow, "continue_limited")).await?;
+            Ok(Served::Answered)
+        }
+    }
+}
+
+/// Puts a call on disk, together with its acknowledgement, before its caller hears anything:
+/// whatever dies then, somebody knows that an answer is owed. It is served anew from there. It
+/// waits as text and nothing else, for thousands may wait for the broker's disk at once.
+async fn hold(
+    shared: &Shared,
+    session: &Session,
+    flow: &WaitingFlow,
+    receipt: Option<Receipt>,
+    body: Vec<u8>,
+) -> Result<Served, LinkError> {
+    if session.put_on_disk(receipt, HELD_QUEUE, body).await? == Published::Routed {
+        return Ok(Served::Held);
+    }
+    // A new session declares it again, but this execute is acknowledged already.
+    tracing::error!(queue = HELD_QUEUE, "the queue is gone; the call goes on unchanged");
+    release(shared, session, flow, "continue_unheld").await?;
+    Ok(Served::Answered)
 }
 
 fn acknowledge(session: &Session, receipt: Option<Receipt>) {
@@ -150,6 +182,13 @@ pub(super) async fn release(
     match session.publish(&result, true).await {
         Ok(_) => {
             shared.metrics.answered("unknown", kind, 0.0);
+            shared.records.add(Record {
+                call_id: call_id.clone(),
+                began_at_ms: now_ms(),
+                seam: serve::SEAM.to_owned(),
+                end: kind.to_owned(),
+                ..Record::default()
+            });
             Ok(())
         }
         Err(error) => {

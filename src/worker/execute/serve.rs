@@ -7,9 +7,8 @@ use super::unsent;
 use crate::amqp::{HELD_QUEUE, LinkError, Published, Receipt};
 use crate::call::Call;
 use crate::dynamic_cid::Mode;
-use crate::json::Object;
 use crate::kapi::command::Dialect;
-use crate::kapi::inbound::Execute;
+use crate::kapi::inbound::{Execute, WaitingFlow};
 use crate::kapi::result::Executor;
 use crate::kapi::{self, ActionResult, Message};
 use crate::worker::Shared;
@@ -23,14 +22,16 @@ use crate::worker::hand_back::{self, Decision};
 use crate::worker::session::{Kept, Session};
 
 /// The seam's name in records.
-const SEAM: &str = "execute";
+pub(super) const SEAM: &str = "execute";
 
 /// How serving an execute ended, when it was not cut short by the session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Served {
     /// KAZOO was told, and the broker confirmed it.
     Answered,
-    /// The call is on disk, and comes again at once to whoever has time.
+    /// Its caller is to be asked for digits: before that it is to be put on disk, as this body.
+    ToHold(Vec<u8>),
+    /// It is on disk, and comes again at once to whoever has time.
     Held,
     /// Nobody waits for an answer.
     NoAnswerOwed(&'static str),
@@ -39,6 +40,8 @@ pub(super) enum Served {
 /// What is to be served.
 pub(super) struct Task<'a> {
     pub(super) execute: Box<Execute>,
+    /// Who waits for the answer.
+    pub(super) flow: &'a WaitingFlow,
     /// Whether it is kept on disk already.
     pub(super) held: bool,
     /// To settle it with; taken where that is done here.
@@ -54,13 +57,15 @@ pub(super) async fn serve(
     doubtful: bool,
 ) -> Result<Served, LinkError> {
     // On the heap: moved through several futures, it would have a place in each.
-    let mut execution = Box::new(Execution::new(shared, session, task));
-    let served = execution.serve(doubtful).await;
+    let Task { mut execute, flow, held, receipt } = task;
+    let conversation = conversation(shared, session, &mut execute);
+    let mut execution = Box::new(Execution { conversation, flow, held, receipt, told: "" });
+    let served = execution.serve(execute, doubtful).await;
     match &served {
         Ok(Served::Answered) => execution.conversation.ended(SEAM, execution.told),
         Ok(Served::NoAnswerOwed(cause)) => execution.conversation.ended(SEAM, cause),
         // It comes again.
-        Ok(Served::Held) | Err(_) => {}
+        Ok(Served::ToHold(_) | Served::Held) | Err(_) => {}
     }
     execution.conversation.leave().await;
     served
@@ -68,36 +73,37 @@ pub(super) async fn serve(
 
 struct Execution<'a> {
     conversation: Conversation<'a>,
-    execute: Box<Execute>,
+    flow: &'a WaitingFlow,
     held: bool,
     receipt: &'a mut Option<Receipt>,
     /// The answer's name.
     told: &'static str,
 }
 
-impl<'a> Execution<'a> {
-    fn new(shared: &'a Shared, session: &'a Session, task: Task<'a>) -> Self {
-        let Task { mut execute, held, receipt } = task;
-        let control_queue = execute.control_queue();
-        let call_id = execute.call_id.clone();
-        let call = Call::new(std::mem::take(&mut execute.call));
-        let control = match control_queue {
-            Ok(Some(queue)) => {
-                Some(CallControl::new(&call, call_id.clone(), queue, Dialect::Master))
-            }
-            Ok(None) => None,
-            Err(error) => {
-                tracing::warn!(%error, "the call's Control-Queue cannot be used");
-                None
-            }
-        };
-        let conversation = Conversation::new(shared, session, call, call_id, control);
-        Self { conversation, execute, held, receipt, told: "" }
-    }
+/// Opens the conversation with an execute's call, which is taken out of it.
+fn conversation<'a>(
+    shared: &'a Shared,
+    session: &'a Session,
+    execute: &mut Execute,
+) -> Conversation<'a> {
+    let control_queue = execute.control_queue();
+    let call_id = execute.call_id.clone();
+    let call = Call::new(std::mem::take(&mut execute.call));
+    let control = match control_queue {
+        Ok(Some(queue)) => Some(CallControl::new(&call, call_id.clone(), queue, Dialect::Master)),
+        Ok(None) => None,
+        Err(error) => {
+            tracing::warn!(%error, "the call's Control-Queue cannot be used");
+            None
+        }
+    };
+    Conversation::new(shared, session, call, call_id, control)
+}
 
-    async fn serve(&mut self, doubtful: bool) -> Result<Served, LinkError> {
+impl Execution<'_> {
+    async fn serve(&mut self, execute: Box<Execute>, doubtful: bool) -> Result<Served, LinkError> {
         if doubtful {
-            match Box::pin(self.conversation.channel_state()).await? {
+            match Box::pin(self.conversation.is_still_there()).await? {
                 channel::State::Active => {}
                 channel::State::Gone => return Ok(Served::NoAnswerOwed("channel_gone")),
                 // Silence is not proof; going on with the flow harms nobody.
@@ -118,7 +124,7 @@ impl<'a> Execution<'a> {
                 &conversation.directory,
                 conversation.account.as_ref(),
                 &conversation.call,
-                self.execute.data.clone(),
+                execute.data.clone(),
                 Seam::Execute,
             ))
             .instrument(tracing::debug_span!("gather"))
@@ -128,46 +134,37 @@ impl<'a> Execution<'a> {
         shared.reports.settings(&gathered.context.config);
         let mode = gathered.job.mode();
         if mode == Mode::Manual && !self.held {
-            return Box::pin(self.hold(mode)).await;
+            return Ok(Served::ToHold(self.pack(execute)));
         }
-        // From here on only its address is needed.
-        (self.execute.data, self.execute.headers) = Default::default();
+        drop(execute);
         match self.act(gathered).await {
             Ok(served) => Ok(served),
             Err(interrupted) => Box::pin(self.interrupted(interrupted, mode.as_str())).await,
         }
     }
 
-    /// Puts the call on disk, together with its acknowledgement, before its caller hears anything:
-    /// whatever dies then, somebody knows that an answer is owed. It is served anew from there.
-    async fn hold(&mut self, mode: Mode) -> Result<Served, LinkError> {
-        let session = self.conversation.session;
-        let body = {
-            // Thousands may wait for the broker's disk at once: as text, and nothing else.
-            self.execute.call = self.conversation.call.take().into_object();
-            let message = kapi::held::message(&self.execute, &session.identity, HELD_QUEUE);
-            self.execute.call = Object::new();
-            message.payload()
-        };
-        if session.put_on_disk(self.receipt.take(), HELD_QUEUE, body).await? == Published::Routed {
-            return Ok(Served::Held);
-        }
-        // A new session declares it again, but this execute is acknowledged already.
-        tracing::error!(queue = HELD_QUEUE, "the queue is gone; the call goes on unchanged");
-        self.tell(&ActionResult::Continue, "continue_unheld", mode.as_str()).await
+    /// The call for the disk; nothing of it is left here.
+    fn pack(&mut self, mut execute: Box<Execute>) -> Vec<u8> {
+        execute.call = self.conversation.call.take().into_object();
+        let identity = &self.conversation.session.identity;
+        kapi::held::message(&execute, identity, HELD_QUEUE).payload()
     }
 
     /// Runs the action and answers.
     async fn act(&mut self, gathered: Box<Gathered>) -> Result<Served, Interrupted> {
         let identity = &self.conversation.session.identity;
         // KAZOO is told that the answer will take its time, where it does.
-        let accepted = kapi::result::accepted(identity, self.executor());
+        let accepted = Box::new(kapi::result::accepted(identity, self.executor()));
         let action = self.conversation.run(gathered, Some(accepted));
         let decided = action.instrument(tracing::debug_span!("action")).await?;
+        Box::pin(self.end(&decided)).await
+    }
+
+    async fn end(&mut self, decided: &Decided) -> Result<Served, Interrupted> {
         let span = tracing::debug_span!("answer");
-        let answer = Box::pin(self.answer(&decided)).instrument(span.clone()).await;
-        self.conversation.log(&decided, answer.kind);
-        Box::pin(self.carry_out(&answer, decided.action.mode())).instrument(span).await
+        let answer = self.answer(decided).instrument(span.clone()).await;
+        self.conversation.log(decided, answer.kind);
+        self.carry_out(&answer, decided.action.mode()).instrument(span).await
     }
 
     /// Chooses the answer, and tells operators where the node could not be located.
@@ -192,7 +189,7 @@ impl<'a> Execution<'a> {
     }
 
     fn executor(&self) -> Executor<'_> {
-        let Execute { server_id, msg_id, .. } = &*self.execute;
+        let WaitingFlow { server_id, msg_id, .. } = self.flow;
         Executor { server_id, msg_id, call_id: &self.conversation.call_id }
     }
 

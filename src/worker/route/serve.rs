@@ -84,7 +84,7 @@ async fn begin(
     doubtful: bool,
 ) -> Result<Served, Interrupted> {
     if doubtful {
-        match conversation.channel_state().await? {
+        match conversation.is_still_there().await? {
             channel::State::Active => {}
             channel::State::Gone => return Ok(gone("channel_gone")),
             // Where the call is gone, so is its control queue, as the first command will tell.
