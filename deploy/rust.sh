@@ -31,8 +31,9 @@ need_rust() {
   rust_is_new_enough || { install_rust >&2 </dev/null && rust_is_new_enough; } ||
     die "$EX_UNAVAILABLE" "Rust $(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$ROOT/Cargo.toml") or later is missing. \
 Install it with rustup, see https://rustup.rs, then try again."
-  # PCRE2 and the cryptography of TLS are C.
+  # PCRE2, the cryptography of TLS and the allocator are C.
   need_command cc gcc libc6-dev
+  need_command make make
 }
 
 # need_rust_tool NAME COMPONENT: `cargo NAME`.

@@ -13,10 +13,10 @@ use kazoo_dynamic_cid::operations::logs;
 use kazoo_dynamic_cid::operations::traces::Traces;
 use kazoo_dynamic_cid::settings::{EXIT_USAGE, Process, Settings};
 
-/// Calls come and go in bursts, on several threads: the system's allocator then keeps
-/// half as much again of what it once took, and needs a twelfth more of the processor.
+/// Calls come and go in bursts, on several threads. The system's allocator then keeps half as much
+/// again of what it once took; this one gives it back, as `.cargo/config.toml` tells it to.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
