@@ -92,6 +92,9 @@ async fn an_account_that_calls_too_fast_is_let_through_unchanged(world: &World) 
     ensure!(later.told.as_ref().and_then(Told::flow).is_some(), "{later:#?}");
     let times = u32::try_from(unchanged)?;
     was_reached(&scene, "account_rate", times.into(), "--account-rate").await?;
+    // Why such a call kept its caller ID can be asked as well.
+    let (_, calls) = scene.worker.get("/calls").await?;
+    ensure!(calls.matches("\"continue_limited\"").count() == unchanged, "{calls}");
     scene.end().await
 }
 

@@ -56,9 +56,9 @@ pub(super) async fn serve(
     task: Task<'_>,
     doubtful: bool,
 ) -> Result<Served, LinkError> {
-    // On the heap: moved through several futures, it would have a place in each.
     let Task { mut execute, flow, held, receipt } = task;
     let conversation = conversation(shared, session, &mut execute);
+    // On the heap: moved through several futures, it would have a place in each.
     let mut execution = Box::new(Execution { conversation, flow, held, receipt, told: "" });
     let served = execution.serve(execute, doubtful).await;
     match &served {
