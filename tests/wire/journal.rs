@@ -149,7 +149,6 @@ async fn the_journal_has_a_field_for_each_of_ours(world: &World) -> Result<()> {
     let message = decided["MESSAGE"].as_str().unwrap_or_default();
     ensure!(message.starts_with("decided ") && message.contains(" reason=static"), "{message}");
     journal.entry(&["PRIORITY=4", "REASON=missing_header", IDENTIFIER]).await?;
-    journal.entry(&["PRIORITY=7", &format!("CALL_ID={call_id}"), IDENTIFIER]).await?;
     ensure!(scene.worker.lines().is_empty(), "it printed {:?}", scene.worker.lines());
     scene.end().await
 }
