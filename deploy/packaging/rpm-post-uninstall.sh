@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 if [ -d /run/systemd/system ]; then
   systemctl daemon-reload || :
   if [ "$1" -ge 1 ]; then

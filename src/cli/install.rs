@@ -17,6 +17,7 @@ use crate::settings::Settings;
 
 /// The arguments of `install` and `uninstall`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct InstallArgs {
     /// Account that also gets the view for callflows only workers take; may be repeated
     #[arg(long, value_name = "ID", value_parser = account_id, conflicts_with = "all")]
@@ -33,14 +34,32 @@ pub struct InstallArgs {
     /// Do not tell KAZOO of what was written
     #[arg(long)]
     pub no_announce: bool,
+
+    /// Write `system_config` although `lock_system_config` is set in KAZOO's config.ini
+    #[arg(long)]
+    pub even_if_locked: bool,
 }
 
 /// What became of everything.
 #[derive(Debug, Default)]
 struct Outcome {
     done: Vec<(Item, Done)>,
+    /// The `config.ini` that locks `system_config`, where that counts.
+    lock: Option<String>,
     /// Why some documents could not be read or written.
     failed: Vec<String>,
+}
+
+impl Outcome {
+    /// Whether a document must stay as it is because of the lock.
+    fn is_locked(&self, item: &Item) -> bool {
+        self.lock.is_some() && item.database == Database::system_config()
+    }
+
+    /// Whether it is only the lock that keeps a document as it is.
+    fn is_held_back(&self, item: &Item, done: &Done) -> bool {
+        self.is_locked(item) && done.edit.document.is_some()
+    }
 }
 
 /// Puts or removes, tells KAZOO, and reports on standard output.
@@ -53,13 +72,14 @@ pub async fn run(
         .map_err(|error| CliError::Failed(error.to_string()))?;
     let mut items = material::shared();
     items.extend(accounts(&args, &settings).await?.iter().filter_map(material::view));
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { lock: lock(&args, &settings), ..Outcome::default() };
     let mut closed: Vec<Database> = Vec::new();
     for item in items {
         if closed.contains(&item.database) {
             continue;
         }
-        match install::carry_out(&store, order, &item, args.dry_run).await {
+        let rehearse = args.dry_run || outcome.is_locked(&item);
+        match install::carry_out(&store, order, &item, rehearse).await {
             Ok(done) => outcome.done.push((item, done)),
             Err(error) => {
                 outcome.failed.push(error.to_string());
@@ -83,8 +103,17 @@ pub async fn run(
     for failure in &outcome.failed {
         eprintln!("kazoo-dynamic-cid: {failure}");
     }
-    let stuck = outcome.done.iter().any(|(_, done)| matches!(done.edit.change, Change::Blocked(_)));
+    let stuck = outcome.done.iter().any(|(item, done)| {
+        matches!(done.edit.change, Change::Blocked(_)) || outcome.is_held_back(item, done)
+    });
     Ok(if outcome.failed.is_empty() && !stuck { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The file that locks `system_config`, unless the operator asks for the writes all the same.
+fn lock(args: &InstallArgs, settings: &Settings) -> Option<String> {
+    let path = settings.config_file.as_ref()?;
+    let counts = settings.system_config_locked && !args.even_if_locked;
+    counts.then(|| path.display().to_string())
 }
 
 /// The accounts that are named.

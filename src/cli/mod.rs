@@ -100,8 +100,9 @@ pub enum Command {
     /// as far as they are missing; a value that is there is never touched. With --account or --all
     /// also the view for callflows that only workers take (KAZOO 4.3). KAZOO is told over RabbitMQ,
     /// so that it reads anew; where it cannot be told, the commands to type are printed. No database
-    /// is created. Exit codes: 0 done, 1 something could not be written, 64 wrong settings or
-    /// arguments. Log lines go to standard error.
+    /// is created. Where KAZOO's config.ini has `lock_system_config`, `system_config` stays as it is
+    /// and the exit code is 1, unless --even-if-locked is given. Exit codes: 0 done, 1 something
+    /// could not be written, 64 wrong settings or arguments. Log lines go to standard error.
     Install(install::InstallArgs),
     /// Remove what `install` put and nobody changed
     ///

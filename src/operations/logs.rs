@@ -16,6 +16,7 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
+use super::journal::{self, Journal};
 use super::syslog::Syslog;
 use crate::settings::{LogFormat, LogTo};
 
@@ -98,8 +99,8 @@ pub fn set_level(level: Option<Level>) -> bool {
 /// Sets up the process's log; once per process.
 ///
 /// `filter` is in the syntax of `RUST_LOG`. Colours appear only in text on a terminal, and not
-/// where the environment asks for none with `NO_COLOR`; `traces` hears everything, too. Journald has fields of its own, so that
-/// `format` says nothing there.
+/// where the environment asks for none with `NO_COLOR`; `traces` hears everything, too. Journald has
+/// fields of its own, so that `format` says nothing there.
 pub fn initialise(
     format: LogFormat,
     filter: &str,
@@ -129,10 +130,9 @@ fn lines(format: LogFormat, output: LogOutput) -> Result<Lines, LogError> {
             return Ok(to_syslog(format, syslog));
         }
         LogOutput::Journald => {
-            // Without a prefix a call's id is `CALL_ID`, as `journalctl CALL_ID=…` wants it.
-            let layer = tracing_journald::layer().map_err(unreachable("journald"))?;
-            let layer = layer.with_field_prefix(None);
-            return Ok(layer.with_syslog_identifier("kazoo-dynamic-cid".to_owned()).boxed());
+            let journal =
+                Journal::at(Path::new(journal::SOCKET)).map_err(unreachable("journald"))?;
+            return Ok(journal.boxed());
         }
     };
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

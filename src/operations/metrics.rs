@@ -4,6 +4,8 @@
 //! are small closed sets: reason codes, outcomes, database classes; never a call id or a number.
 //! Names of lists and entries are bounded by a setting.
 
+mod register;
+
 use std::sync::atomic::AtomicI64;
 
 use prometheus_client::encoding::text::encode;
@@ -11,11 +13,9 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use super::ends;
-use super::process::ProcessMetrics;
 use super::running::Running;
 use super::selections::Selections;
 use super::timeline::Timeline;
@@ -118,131 +118,6 @@ impl Metrics {
         metrics.register();
         metrics.session(&SessionState::Starting);
         metrics
-    }
-
-    fn register(&mut self) {
-        self.registry.register_collector(Box::new(ProcessMetrics));
-        let registry = self.registry.sub_registry_with_prefix("kazoo_dynamic_cid");
-        registry.register(
-            "build",
-            "The version of this worker; always 1",
-            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
-        );
-        registry.register(
-            "calls",
-            "Actions decided, by mode, outcome and reason",
-            self.calls.clone(),
-        );
-        registry.register("answers", "Answers to KAZOO, by kind", self.answers.clone());
-        registry.register(
-            "abandoned",
-            "Actions given up because the call was no longer ours, by cause",
-            self.abandoned.clone(),
-        );
-        registry.register(
-            "rejected_messages",
-            "Messages moved to the rejected queue, by reason",
-            self.rejected.clone(),
-        );
-        registry.register("reads", "Reads of documents and views, by outcome", self.reads.clone());
-        registry.register(
-            "following_flow",
-            "Searches for the flow behind a remote node, by outcome",
-            self.following.clone(),
-        );
-        registry.register(
-            "schema_violations",
-            "Violations of a JSON schema, once per document revision",
-            self.violations.clone(),
-        );
-        registry.register(
-            "amqp_sessions",
-            "Ends of AMQP sessions, by cause",
-            self.sessions.clone(),
-        );
-        registry.register_with_unit(
-            "answer",
-            "From the receipt of a call to its confirmed answer",
-            Unit::Seconds,
-            self.answer_seconds.clone(),
-        );
-        registry.register(
-            "route_requests",
-            "Route requests heard, by what became of them",
-            self.route_requests.clone(),
-        );
-        registry.register_with_unit(
-            "route_answer",
-            "From the receipt of a route request to its confirmed answer",
-            Unit::Seconds,
-            self.route_answer_seconds.clone(),
-        );
-        registry.register(
-            "route_wins",
-            "Calls won over the route seam, by whether they were offered for",
-            self.route_wins.clone(),
-        );
-        registry.register(
-            "zone_connected",
-            "Whether the change notices of another zone are heard",
-            self.zones.clone(),
-        );
-        registry.register("limits", "How often a limit was reached", self.limits.clone());
-        registry.register("in_flight", "Actions running now", self.in_flight.clone());
-        registry.register("consuming", "Whether work is consumed now", self.consuming.clone());
-        self.register_surroundings();
-    }
-
-    /// What is around the worker: lists, database, broker.
-    fn register_surroundings(&mut self) {
-        let registry = self.registry.sub_registry_with_prefix("kazoo_dynamic_cid");
-        let selections = &self.selections;
-        registry.register(
-            "list_selections",
-            "Caller IDs taken from a list, by account and list",
-            selections.lists.clone(),
-        );
-        registry.register(
-            "entry_selections",
-            "Caller IDs taken from an entry of a list, by account, list and key",
-            selections.entries.clone(),
-        );
-        registry.register(
-            "selection_overflows",
-            "Selections counted as other because there are too many names",
-            selections.overflows.clone(),
-        );
-        registry.register_with_unit(
-            "couchdb_request",
-            "How long CouchDB took for one request, by kind and outcome",
-            Unit::Seconds,
-            self.database_seconds.clone(),
-        );
-        registry.register(
-            "couchdb_up",
-            "Whether CouchDB answered when it was last asked",
-            self.couchdb_up.clone(),
-        );
-        registry.register(
-            "amqp_state",
-            "What the session with RabbitMQ is doing: 1 for that state",
-            self.session_state.clone(),
-        );
-        registry.register(
-            "queue_messages",
-            "Messages that wait in a queue of the workers, as last seen",
-            self.queue_messages.clone(),
-        );
-        registry.register(
-            "kept",
-            "Things kept in memory, by kind, as last seen",
-            self.kept.clone(),
-        );
-        registry.register(
-            "tasks",
-            "Tasks of the runtime that have not ended, as last seen",
-            self.tasks.clone(),
-        );
     }
 
     /// A caller ID was taken from an entry of a list.
@@ -398,54 +273,4 @@ fn machine_seconds() -> Histogram {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_process_and_its_surroundings_are_rendered() {
-        let metrics = Metrics::new();
-        metrics.session(&SessionState::Up { broker: "b".to_owned() });
-        metrics.queue_messages("execute", Some(7));
-        metrics.queue_messages("held", Some(1));
-        metrics.queue_messages("held", None);
-        metrics.database_asked("view", "ok", 0.02);
-        metrics.selected("a", "l", "01");
-        let text = metrics.render();
-        for line in [
-            "kazoo_dynamic_cid_amqp_state{state=\"up\"} 1",
-            "kazoo_dynamic_cid_amqp_state{state=\"starting\"} 0",
-            "kazoo_dynamic_cid_queue_messages{queue=\"execute\"} 7",
-            "kazoo_dynamic_cid_couchdb_request_seconds_bucket{le=\"0.025\",kind=\"view\",outcome=\"ok\"} 1",
-            "kazoo_dynamic_cid_list_selections_total{account=\"a\",list=\"l\"} 1",
-            "kazoo_dynamic_cid_build_info{version=",
-            "process_open_fds ",
-            "process_max_fds ",
-            "process_cpu_seconds_total ",
-            "process_start_time_seconds ",
-        ] {
-            assert!(text.contains(line), "{line} is missing in\n{text}");
-        }
-        assert!(!text.contains("queue=\"held\""), "{text}");
-        let resident =
-            text.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
-        assert!(resident.unwrap().parse::<f64>().unwrap() > 1_000_000.0, "{text}");
-    }
-
-    #[test]
-    fn what_happened_is_rendered() {
-        let metrics = Metrics::new();
-        metrics.decided("static", "continue", "static");
-        metrics.answered("static", "static", 0.0004);
-        metrics.rejected("not_json");
-        metrics.in_flight.set(3);
-        let text = metrics.render();
-        for line in [
-            "kazoo_dynamic_cid_calls_total{mode=\"static\",outcome=\"continue\",reason=\"static\"} 1",
-            "kazoo_dynamic_cid_answers_total{answer=\"static\"} 1",
-            "kazoo_dynamic_cid_rejected_messages_total{reason=\"not_json\"} 1",
-            "kazoo_dynamic_cid_in_flight 3",
-        ] {
-            assert!(text.contains(line), "{line} is missing in\n{text}");
-        }
-    }
-}
+mod tests;

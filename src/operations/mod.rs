@@ -1,10 +1,12 @@
 //! What an operator sees of the worker: metrics, health, logs, the console.
 
 pub mod advertisement;
+mod daemon;
 pub mod ends;
 pub mod health;
 pub mod http;
 pub mod inspection;
+mod journal;
 pub mod limits;
 pub mod log_level;
 pub mod logs;

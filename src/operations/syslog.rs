@@ -1,63 +1,44 @@
 //! Lines for the machine's syslog, as the C library's `syslog` sends them.
-//!
-//! A line is one datagram. Where the daemon is away or does not keep up, lines are lost rather than
-//! calls held up; the next line that gets through says how many.
 
 use std::io::{self, Write};
-use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::daemon::{self, Daemon};
+
+/// What the lines are named by.
+pub(super) const PROGRAM: &str = "kazoo-dynamic-cid";
 /// The facility `local0`, where KAZOO logs.
-const LOCAL0: u8 = 16;
+pub(super) const LOCAL0: u8 = 16;
 /// What rsyslog takes without being told otherwise, less its own head.
 const LONGEST: usize = 8000;
 
 /// The way to one syslog daemon; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Syslog {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    socket: UnixDatagram,
-    path: PathBuf,
-    lost: AtomicU64,
+    daemon: Arc<Daemon>,
 }
 
 impl Syslog {
     /// Fails where nobody listens there.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
-        // Only to see whether it is there: each line is sent to the path anew, so that a daemon
-        // may be restarted.
-        UnixDatagram::unbound()?.connect(path)?;
-        let socket = UnixDatagram::unbound()?;
-        socket.set_nonblocking(true)?;
-        let inner = Inner { socket, path: path.to_owned(), lost: AtomicU64::new(0) };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { daemon: Arc::new(Daemon::at(path)?) })
     }
 
     fn send(&self, severity: u8, line: &[u8]) {
-        let lost = self.inner.lost.swap(0, Ordering::Relaxed);
-        // Without a time: every daemon puts its own there.
-        let mut datagram =
-            format!("<{}>kazoo-dynamic-cid[{}]: ", LOCAL0 * 8 + severity, std::process::id())
-                .into_bytes();
-        if lost > 0 {
-            datagram.extend_from_slice(format!("({lost} lines before this were lost) ").as_bytes());
-        }
         let end = line.iter().rposition(|byte| *byte != b'\n').map_or(0, |last| last + 1);
-        let end = end.min(LONGEST);
-        let line = line.get(..end).unwrap_or_default();
-        datagram.extend(line.iter().map(|byte| if *byte == b'\n' { b' ' } else { *byte }));
-        if self.inner.socket.send_to(&datagram, &self.inner.path).is_err() {
-            self.inner.lost.fetch_add(lost + 1, Ordering::Relaxed);
-        }
+        let line = line.get(..end.min(LONGEST)).unwrap_or_default();
+        self.daemon.send(|lost| {
+            // Without a time: every daemon puts its own there.
+            let (priority, id) = (LOCAL0 * 8 + severity, std::process::id());
+            let head = format!("<{priority}>{PROGRAM}[{id}]: {}", daemon::remark(lost));
+            let mut datagram = head.into_bytes();
+            datagram.extend(line.iter().map(|byte| if *byte == b'\n' { b' ' } else { *byte }));
+            datagram
+        });
     }
 }
 
@@ -93,7 +74,7 @@ impl<'a> MakeWriter<'a> for Syslog {
 }
 
 /// Syslog's own numbers: `err`, `warning`, `info`, `debug`.
-fn severity(level: Level) -> u8 {
+pub(super) fn severity(level: Level) -> u8 {
     match level {
         Level::ERROR => 3,
         Level::WARN => 4,
@@ -104,6 +85,8 @@ fn severity(level: Level) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixDatagram;
+
     use super::*;
 
     #[test]

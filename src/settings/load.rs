@@ -66,6 +66,7 @@ impl Settings {
         let operations = Operations::load(r);
         let log_format = r.one_or_default(&r::LOG_FORMAT, values::log_format);
         let log_filter = r.one_or_default(&r::LOG_FILTER, values::log_filter);
+        let system_config_locked = config.locks_system_config(&from, zone_name);
 
         let Resolver { problems, notices, .. } = resolver;
         let settings = || {
@@ -94,6 +95,7 @@ impl Settings {
                 operations: operations?,
                 log_format: log_format?,
                 log_filter: log_filter?,
+                system_config_locked,
                 notices,
             })
         };

@@ -88,6 +88,8 @@ pub struct Settings {
     pub log_format: Sourced<LogFormat>,
     /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
     pub log_filter: Sourced<String>,
+    /// Whether KAZOO's `config.ini` locks `system_config` (`lock_system_config`).
+    pub system_config_locked: bool,
     /// What an operator should know about how these values came about; to be logged as warnings.
     pub notices: Vec<String>,
 }

@@ -31,6 +31,7 @@ tests![
     an_account_gets_its_view_and_loses_it_again,
     what_was_changed_stays_when_the_rest_is_removed,
     a_worker_uses_what_was_put_without_a_restart,
+    a_lock_of_kazoos_keeps_the_settings_as_they_are,
 ];
 
 const CONFIG: &str = "system_config";
@@ -50,6 +51,16 @@ async fn restore(world: &World) -> Result<()> {
 }
 
 async fn run(world: &World, couchdb: &str, amqp: &str, line: &[&str]) -> Result<(Output, String)> {
+    run_with(world, "/dev/null", couchdb, amqp, line).await
+}
+
+async fn run_with(
+    world: &World,
+    config: &str,
+    couchdb: &str,
+    amqp: &str,
+    line: &[&str],
+) -> Result<(Output, String)> {
     let mut command = Command::new(binary());
     let inherited = std::env::vars().map(|(name, _)| name);
     for name in inherited.filter(|name| name.starts_with("KAZOO_")) {
@@ -57,7 +68,7 @@ async fn run(world: &World, couchdb: &str, amqp: &str, line: &[&str]) -> Result<
     }
     command
         .args(line)
-        .args(["--config", "/dev/null", "--node", "install@test.example.com"])
+        .args(["--config", config, "--node", "install@test.example.com"])
         .args(["--couchdb-uri", couchdb, "--amqp-uri", amqp])
         .env("RUST_LOG", "info")
         .stdin(Stdio::null());
@@ -362,5 +373,41 @@ async fn a_worker_uses_what_was_put_without_a_restart(world: &World) -> Result<(
     scene.worker.says(ID).await?;
     scene.a_normal_call_works().await?;
     scene.end().await?;
+    restore(world).await
+}
+
+/// `lock_system_config`: KAZOO writes nothing into `system_config` then.
+async fn a_lock_of_kazoos_keeps_the_settings_as_they_are(world: &World) -> Result<()> {
+    empty(world).await?;
+    let folder = tempfile::tempdir()?;
+    let config = folder.path().join("config.ini");
+    std::fs::write(&config, "[kazoo_apps]\nlock_system_config = true\n")?;
+    let config = config.display().to_string();
+    let (couchdb, amqp) = (&world.servers.couchdb, &world.servers.amqp);
+    for line in [&["install", "--dry-run"][..], &["install"]] {
+        let (output, said) = run_with(world, &config, couchdb, amqp, line).await?;
+        ensure!(output.status.code() == Some(1), "{line:?} ended with {}", output.status);
+        for words in ["callflow.dynamic_cid: locked, not put", &config, "--even-if-locked"] {
+            ensure!(said.contains(words), "{words} in\n{said}");
+        }
+    }
+    // The lock is on the settings alone.
+    ensure!(world.couch.stored(CONFIG).await?.is_empty(), "written over the lock");
+    ensure!(world.couch.stored(SCHEMAS).await?.len() == schemas(), "schemas are not locked");
+    let line = ["install", "--even-if-locked"];
+    let (output, said) = run_with(world, &config, couchdb, amqp, &line).await?;
+    ensure!(output.status.success() && said.contains("callflow.dynamic_cid: put"), "{said}");
+    // Nothing is to be done, so that nothing is held back.
+    let (output, said) = run_with(world, &config, couchdb, amqp, &["install"]).await?;
+    ensure!(output.status.success() && !said.contains("locked"), "{said}");
+    let before = settings(world).await?;
+    let (output, said) = run_with(world, &config, couchdb, amqp, &["uninstall"]).await?;
+    ensure!(output.status.code() == Some(1), "{said}");
+    ensure!(said.contains("callflow.dynamic_cid: locked, not removed"), "{said}");
+    ensure!(settings(world).await? == before, "removed over the lock");
+    ensure!(world.couch.stored(SCHEMAS).await?.is_empty(), "schemas are not locked");
+    let line = ["uninstall", "--even-if-locked"];
+    let (output, said) = run_with(world, &config, couchdb, amqp, &line).await?;
+    ensure!(output.status.success() && world.couch.stored(CONFIG).await?.is_empty(), "{said}");
     restore(world).await
 }

@@ -35,6 +35,7 @@ mod faults;
 mod figures;
 mod gate;
 mod install;
+mod journal;
 mod layouts;
 mod limits;
 mod model;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         ("secrets", security::secrets::TESTS),
         ("hostile", security::hostile::TESTS),
         ("install", install::TESTS),
+        ("journal", journal::TESTS),
         ("bench", bench::TESTS),
         ("oracle", oracle::TESTS),
         ("obligations", obligations::TESTS),

@@ -70,9 +70,18 @@ impl Worker {
 
     /// Starts a worker that is told no more than this and its own address and name.
     pub(crate) fn spawn(arguments: &[&str], log: &str, variables: &[(&str, &str)]) -> Result<Self> {
+        Self::spawn_as(Command::new(binary()), arguments, log, variables)
+    }
+
+    /// The same by a command that becomes the worker when its arguments are added.
+    pub(crate) fn spawn_as(
+        mut command: Command,
+        arguments: &[&str],
+        log: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
         // Free when asked, and asked for again at once.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let mut command = Command::new(binary());
         let inherited = std::env::vars().map(|(name, _)| name);
         for name in inherited.filter(|name| name.starts_with("KAZOO_")) {
             command.env_remove(name);

@@ -13,16 +13,21 @@ pub(super) fn text(order: Order, outcome: &Outcome, rehearsal: bool) -> String {
     let mut text = String::new();
     let mut untouched = 0;
     let mut changed = 0;
+    let mut held_back = 0;
     for (item, done) in &outcome.done {
+        let held = outcome.is_held_back(item, done);
         match words(&done.edit.change) {
+            Some(words) if held => push(&mut text, &format!("{}: locked, not {words}", name(item))),
             Some(words) => push(&mut text, &format!("{}: {words}", name(item))),
             None => untouched += 1,
         }
-        if done.edit.document.is_some() {
+        if held {
+            held_back += 1;
+        } else if done.edit.document.is_some() {
             changed += 1;
-            if rehearsal {
-                text.push_str(&diff(item, done));
-            }
+        }
+        if rehearsal && done.edit.document.is_some() {
+            text.push_str(&diff(item, done));
         }
     }
     let verb = match (order, rehearsal) {
@@ -36,10 +41,21 @@ pub(super) fn text(order: Order, outcome: &Outcome, rehearsal: bool) -> String {
         Order::Uninstall => "have nothing of ours",
     };
     push(&mut text, &format!("{changed} documents {verb}, {untouched} {rest}."));
+    if let Some(path) = outcome.lock.as_ref().filter(|_| held_back > 0) {
+        push(&mut text, &locked(held_back, path));
+    }
     if rehearsal {
         push(&mut text, "Nothing was written.");
     }
     text
+}
+
+/// What the lock kept from being written, and the way past it.
+fn locked(held_back: usize, path: &str) -> String {
+    format!(
+        "{held_back} held back: {path} has `lock_system_config = true` in [kazoo_apps], with which \
+         KAZOO itself writes no settings.\n--dry-run shows what would change, --even-if-locked writes it."
+    )
 }
 
 /// Why KAZOO was not told, and what to type instead.

@@ -13,7 +13,7 @@ fn outcome(order: Order, before: Option<Value>) -> Outcome {
         Order::Uninstall => install::change::uninstall(&item, before.as_ref(), 1),
     };
     let before = before.map(install::change::without_revision);
-    Outcome { done: vec![(item, Done { edit, before, revision: None })], failed: Vec::new() }
+    Outcome { done: vec![(item, Done { edit, before, revision: None })], ..Outcome::default() }
 }
 
 #[test]
@@ -45,6 +45,29 @@ fn a_new_document_is_shown_whole() {
     let text = print::text(Order::Install, &outcome(Order::Install, None), true);
     assert!(text.contains("--- /dev/null\n+++ system_config/callflow.dynamic_cid\n"), "{text}");
     assert!(text.contains("\n+      \"preset\": \"recommended\"\n"), "{text}");
+}
+
+#[test]
+fn what_a_lock_holds_back_is_told_with_the_way_past_it() {
+    let lock = Some("/etc/kazoo/config.ini".to_owned());
+    let locked = Outcome { lock: lock.clone(), ..outcome(Order::Install, None) };
+    for (rehearsal, counted) in [(false, "0 documents written"), (true, "0 documents to write")] {
+        let text = print::text(Order::Install, &locked, rehearsal);
+        assert!(
+            text.starts_with("system_config/callflow.dynamic_cid: locked, not put\n"),
+            "{text}"
+        );
+        assert!(text.contains(counted), "{text}");
+        assert!(
+            text.contains("1 held back: /etc/kazoo/config.ini has `lock_system_config"),
+            "{text}"
+        );
+        assert!(text.contains("--even-if-locked writes it.\n"), "{text}");
+        assert_eq!(text.contains("+++ system_config/callflow.dynamic_cid"), rehearsal, "{text}");
+    }
+    let nothing_to_do = Outcome { lock, ..outcome(Order::Uninstall, None) };
+    let text = print::text(Order::Uninstall, &nothing_to_do, false);
+    assert_eq!(text, "0 documents removed or changed, 1 have nothing of ours.\n");
 }
 
 #[test]

@@ -106,6 +106,16 @@ impl ConfigIni {
         }
     }
 
+    /// Whether KAZOO writes nothing into `system_config` (`kapps_config:is_locked/0`). It takes the
+    /// word `true` alone for that, and dies at each write where the key stands twice.
+    pub(in crate::settings) fn locks_system_config(
+        &self,
+        from: &Viewpoint<'_>,
+        zone: &str,
+    ) -> bool {
+        self.select("kazoo_apps", from, zone).values("lock_system_config").contains(&"true")
+    }
+
     /// The zone this file gives the machine, and what to tell an operator whose intention KAZOO
     /// passes over.
     pub(in crate::settings) fn zone(&self, from: &Viewpoint<'_>) -> (Option<&str>, Option<String>) {
@@ -186,6 +196,36 @@ mod tests {
         }
         let config = ConfigIni::parse("[s]\nzone = east\n[s]\nv = 1").unwrap();
         assert_eq!(config.select("s", &Viewpoint::new(&Unresolvable), "east").kind, Kind::Zone);
+    }
+
+    #[test]
+    fn the_lock_of_settings_is_read_where_kazoo_reads_it() {
+        const HERE: &str = "apps1.east.example.com";
+        for (text, locked) in [
+            ("[kazoo_apps]\nlock_system_config = true", true),
+            ("[kazoo_apps]\nlock_system_config = \"true\"", true),
+            ("[kazoo_apps]\nlock_system_config = false", false),
+            ("[kazoo_apps]\nlock_system_config = True", false),
+            ("[kazoo_apps]\nlock_system_config = false\nlock_system_config = true", true),
+            ("[kazoo_apps]\ncookie = x", false),
+            ("[dynamic_cid]\nlock_system_config = true", false),
+            ("[kazoo_apps]\nzone = east\nlock_system_config = true", true),
+            ("[kazoo_apps]\nzone = west\nlock_system_config = true", false),
+            (
+                &format!(
+                    "[kazoo_apps]\nlock_system_config = true\n[kazoo_apps]\nhost = {HERE}\nzone = east"
+                ),
+                false,
+            ),
+        ] {
+            let config = ConfigIni::parse(text).unwrap();
+            let fake = Fake::new();
+            assert_eq!(
+                config.locks_system_config(&Viewpoint::new(&fake), "east"),
+                locked,
+                "{text}"
+            );
+        }
     }
 
     #[test]
