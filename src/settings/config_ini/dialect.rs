@@ -56,7 +56,8 @@ fn translate(line: &str) -> Result<String, &'static str> {
         match character {
             ';' if !quoted => break,
             '"' => quoted = !quoted,
-            '=' if !quoted => assigns = true,
+            // A section's name may have one, and that assigns nothing.
+            '=' if !quoted => assigns |= !in_section_name(&content),
             // To `rust-ini` a key ends at either, quoted or not; keys of KAZOO may have them.
             '=' | ':' if !assigns => content.push('\\'),
             '#' | '\'' | '\\' => content.push('\\'),
@@ -82,6 +83,18 @@ fn translate(line: &str) -> Result<String, &'static str> {
     } else {
         Err("this is neither `[section]` nor `key = value`")
     }
+}
+
+/// Whether what follows stands between the brackets of a section's name.
+fn in_section_name(content: &str) -> bool {
+    let mut rest = content.trim_start();
+    while let Some(name) = rest.strip_prefix('[') {
+        match name.split_once(']') {
+            Some((_, behind)) => rest = behind.trim_start(),
+            None => return true,
+        }
+    }
+    false
 }
 
 fn assigns_outside_quotes(property: &str) -> bool {
@@ -151,6 +164,14 @@ mod tests {
             let expected = ("s".to_owned(), key.to_owned(), value.to_owned());
             assert_eq!(entries(text), [expected], "{text}");
         }
+    }
+
+    /// What the fuzz target `config_ini` asks for: the quote behind the name was read across lines.
+    #[test]
+    fn an_equals_sign_in_the_name_of_a_section_assigns_nothing() {
+        let sections = parse("[a=b] \"c=\"d = e\nf = 1").unwrap();
+        assert_eq!(sections[0].name(), "a=b");
+        assert_eq!(sections[0].keys().collect::<Vec<_>>(), ["\"c=\"d", "f"]);
     }
 
     #[test]

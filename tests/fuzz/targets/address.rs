@@ -101,7 +101,8 @@ fn hides_its_password(server: &ServerUri) {
 /// A password in front of a host is hidden, whatever the address is otherwise.
 fn hides_a_password(text: &str) {
     const SECRET: &str = "s3cret-PASSWORD";
-    if text.contains(SECRET) {
+    // To a URI these are as if they were not there.
+    if text.replace(['\t', '\n', '\r'], "").contains(SECRET) {
         return;
     }
     for uri in [format!("amqp://user:{SECRET}@{text}"), format!("http://{text}:{SECRET}@host")] {
