@@ -170,7 +170,7 @@ impl Store {
         let no_database = complaint.as_ref().is_some_and(Complaint::is_missing_database);
         let (kind, cure) = match status {
             StatusCode::CONFLICT => {
-                (StoreErrorKind::Conflict, "others keep writing it; try again".to_owned())
+                (StoreErrorKind::Conflict, "Others keep writing it; try again".to_owned())
             }
             StatusCode::UNAUTHORIZED => (StoreErrorKind::Denied, self.who_is_it()),
             StatusCode::FORBIDDEN => (StoreErrorKind::Denied, self.permission(database, id, what)),
@@ -180,12 +180,14 @@ impl Store {
                  account; none is made here"
                     .to_owned(),
             ),
-            _ => (StoreErrorKind::Refused, "see CouchDB's log".to_owned()),
+            _ => (StoreErrorKind::Refused, "See CouchDB's log".to_owned()),
         };
         let said = match complaint {
             Some(Complaint { error, reason }) => quote(&format!("{error}, {reason}")),
             None => quote(&String::from_utf8_lossy(body)),
         };
+        // Most of CouchDB's reasons are sentences.
+        let said = said.trim_end_matches('.');
         let text = format!("cannot {what} {database}/{id}: HTTP {status}: {said}. {cure}");
         StoreError { kind, text }
     }
@@ -243,7 +245,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_permission_and_no_password() {
         let store = store("http://reader:s3cret@couch:5984/");
-        let said = br#"{"error":"forbidden","reason":"reads only"}"#;
+        let said = br#"{"error":"forbidden","reason":"reads only."}"#;
         let database = Database::system_config();
         for (id, what, status, words) in [
             (
@@ -260,7 +262,7 @@ mod tests {
             let error = store.failure(&database, id, what, status, said);
             let text = error.to_string();
             assert_eq!(error.kind(), StoreErrorKind::Denied);
-            assert!(text.contains(words) && text.contains("reads only"), "{text}");
+            assert!(text.contains(words) && text.contains("reads only. "), "{text}");
             assert!(!format!("{text}{store:?}").contains("s3cret"));
         }
     }
