@@ -5,6 +5,7 @@ mod print;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
 
@@ -20,6 +21,10 @@ const CLEAN: u8 = 0;
 const FINDINGS: u8 = 1;
 /// The documents, or those of a whole account, could not be read.
 const NOT_READ: u8 = 2;
+
+/// How long one read may take at least. Nobody waits on a phone here, and CouchDB builds a view when it
+/// is first asked for: seconds for each ten thousand documents.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// From so many accounts on, progress is worth showing.
 const MANY_ACCOUNTS: usize = 5;
@@ -181,7 +186,8 @@ fn open(
         let (folder, damage) = Folder::open_damaged(path).map_err(OpenError::Folder)?;
         Ok((Box::new(folder), damage))
     } else {
-        let couchdb = super::run::couchdb(settings).map_err(OpenError::Settings)?;
+        let timeout = settings.couchdb_timeout.value.max(PATIENCE);
+        let couchdb = super::run::couchdb_with(settings, timeout).map_err(OpenError::Settings)?;
         Ok((Box::new(couchdb), Vec::new()))
     }
 }
