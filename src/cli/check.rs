@@ -11,7 +11,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 
 use super::{CliError, OutputFormat, account_id};
 use crate::check::{self, Finding, Kazoo, Severity, System};
-use crate::directory::{AccountId, Catalogue, Folder, FolderError};
+use crate::directory::{AccountId, Catalogue, Folder, FolderError, ReadError};
 use crate::pattern;
 use crate::settings::Settings;
 
@@ -199,7 +199,7 @@ async fn look(args: &CheckArgs, settings: &Settings, source: &dyn Catalogue) -> 
     let system = match check::read_system(source, args.kazoo.into(), node, zone).await {
         Ok(system) => system,
         Err(error) => {
-            report.not_read.push(error.to_string());
+            report.not_read.push(with_cure(&error));
             return report;
         }
     };
@@ -218,9 +218,16 @@ async fn look(args: &CheckArgs, settings: &Settings, source: &dyn Catalogue) -> 
             }
             progress.end();
         }
-        Err(error) => report.not_read.push(error.to_string()),
+        Err(error) => report.not_read.push(super::accounts_unknown(&error)),
     }
     report
+}
+
+/// Why what all accounts share or a whole account could not be read, with what to do about it.
+fn with_cure(error: &ReadError) -> String {
+    let cure = "Correct the credentials of the CouchDB address, or let its user read the database: \
+                docs/security.md";
+    super::if_denied(error, cure)
 }
 
 impl Report {
@@ -230,7 +237,7 @@ impl Report {
                 self.accounts += 1;
                 self.findings.extend(check::findings(system, &snapshot).await);
             }
-            Err(error) => self.not_read.push(error.to_string()),
+            Err(error) => self.not_read.push(with_cure(&error)),
         }
     }
 }

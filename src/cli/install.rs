@@ -94,7 +94,9 @@ async fn accounts(args: &InstallArgs, settings: &Settings) -> Result<Vec<Account
         return Ok(args.account.iter().filter_map(|id| AccountId::new(id)).collect());
     }
     let couchdb = super::run::couchdb(settings)?;
-    check::accounts(&couchdb).await.map_err(|error| CliError::Failed(error.to_string()))
+    check::accounts(&couchdb)
+        .await
+        .map_err(|error| CliError::Failed(super::accounts_unknown(&error)))
 }
 
 /// Tells KAZOO of what was written; says what came of it.
