@@ -33,6 +33,7 @@ mod bench;
 mod fault;
 mod faults;
 mod figures;
+mod folders;
 mod gate;
 mod install;
 mod layouts;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         ("secrets", security::secrets::TESTS),
         ("hostile", security::hostile::TESTS),
         ("install", install::TESTS),
+        ("folders", folders::TESTS),
         ("bench", bench::TESTS),
         ("oracle", oracle::TESTS),
         ("obligations", obligations::TESTS),
