@@ -65,7 +65,7 @@ pub async fn run(
                 outcome.failed.push(error.to_string());
                 // What one document came to, the others of the same database or server would, too.
                 match error.kind() {
-                    StoreErrorKind::Unreachable => break,
+                    StoreErrorKind::Unreachable | StoreErrorKind::Stranger => break,
                     StoreErrorKind::Denied | StoreErrorKind::MissingDatabase => {
                         closed.push(item.database);
                     }

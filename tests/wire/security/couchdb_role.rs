@@ -1,5 +1,7 @@
 //! Users of CouchDB with the roles that `docs/security.md` and `docs/install.md` describe, and no more.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -15,6 +17,7 @@ use crate::worker::{DETAILED, Worker};
 tests![
     a_member_of_three_databases_is_enough_and_may_not_write,
     an_installer_needs_to_be_a_member_and_for_views_an_admin,
+    a_wrong_password_locks_nobody_out,
 ];
 
 const PASSWORD: &str = "only-for-this-test";
@@ -180,4 +183,27 @@ async fn installs_what_the_roles_allow(world: &World, shared: &[String]) -> Resu
         ensure!(left.is_empty(), "{database}: {:?}", left.keys());
     }
     Ok(())
+}
+
+/// Five wrong passwords in five minutes, and CouchDB refuses the right one too, from the same address.
+async fn a_wrong_password_locks_nobody_out(world: &World) -> Result<()> {
+    if !has_users(world).await? {
+        return Ok(());
+    }
+    let right = make(world, READER).await?;
+    let mut wrong = right.clone();
+    wrong.set_password(Some("not-the-password")).ok();
+    let (amqp, words) = (&world.servers.amqp, "Name or password is incorrect");
+    let worker = Worker::launch(amqp, wrong.as_str(), DETAILED)?;
+    worker.says(words).await?;
+    // Its second try is after ten seconds, its third after minutes.
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    for line in [&["check", "--account", CLOSED_ID][..], &["install"]] {
+        let (_, said) = install::run(world, wrong.as_str(), amqp, line).await?;
+        ensure!(said.contains(words), "{line:?}: {said}");
+    }
+    worker.kill()?;
+    let status = Couch::new(right.as_str())?.ask(Method::GET, "_session", None).await?;
+    ensure!(status.is_success(), "the right password is refused: {status}");
+    clean_up(world, READER, &[]).await
 }
