@@ -69,7 +69,13 @@ pub async fn read_system(
     let database = Database::system_media();
     match ids(source, &database).await {
         Ok(ids) => system.media = Some(ids),
-        Err(error) if error.class() == ReadErrorClass::MissingDatabase => {
+        // A worker needs no prompts to read, so its user may not be let in.
+        Err(error)
+            if matches!(
+                error.class(),
+                ReadErrorClass::MissingDatabase | ReadErrorClass::Denied
+            ) =>
+        {
             let code = Code::PromptsNotChecked;
             unreadable.push(Finding::new(code, None, &database, "", "", error.reason()));
         }

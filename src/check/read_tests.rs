@@ -141,6 +141,15 @@ async fn settings_that_cannot_be_read_are_told() {
     assert_eq!((&*unreadable.database, &unreadable.account), ("system_config", &None));
 }
 
+/// The least user of a worker may not read the prompts, and needs none.
+#[tokio::test]
+async fn prompts_that_may_not_be_read_are_no_error() {
+    let source = Damaged::new(Vec::new(), &[("_all_docs", ReadErrorClass::Denied)]);
+    let system = read_system(&source, Kazoo::Master, None, "local").await.unwrap();
+    let [finding] = &system.unreadable[..] else { panic!("{:?}", system.unreadable) };
+    assert_eq!((finding.code, &*finding.database), (Code::PromptsNotChecked, "system_media"));
+}
+
 #[tokio::test]
 async fn without_a_server_or_a_list_of_documents_nothing_can_be_checked() {
     let source = Damaged::new(Vec::new(), &[("server", ReadErrorClass::Unreachable)]);

@@ -5,12 +5,13 @@ mod print;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::{CliError, OutputFormat, account_id};
 use crate::check::{self, Finding, Kazoo, Severity, System};
-use crate::directory::{AccountId, Catalogue, Folder, FolderError};
+use crate::directory::{AccountId, Catalogue, Folder, FolderError, ReadError};
 use crate::pattern;
 use crate::settings::Settings;
 
@@ -20,6 +21,10 @@ const CLEAN: u8 = 0;
 const FINDINGS: u8 = 1;
 /// The documents, or those of a whole account, could not be read.
 const NOT_READ: u8 = 2;
+
+/// How long one read may take at least. Nobody waits on a phone here, and CouchDB builds a view when it
+/// is first asked for: seconds for each ten thousand documents.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// From so many accounts on, progress is worth showing.
 const MANY_ACCOUNTS: usize = 5;
@@ -181,7 +186,8 @@ fn open(
         let (folder, damage) = Folder::open_damaged(path).map_err(OpenError::Folder)?;
         Ok((Box::new(folder), damage))
     } else {
-        let couchdb = super::run::couchdb(settings).map_err(OpenError::Settings)?;
+        let timeout = settings.couchdb_timeout.value.max(PATIENCE);
+        let couchdb = super::run::couchdb_with(settings, timeout).map_err(OpenError::Settings)?;
         Ok((Box::new(couchdb), Vec::new()))
     }
 }
@@ -193,7 +199,7 @@ async fn look(args: &CheckArgs, settings: &Settings, source: &dyn Catalogue) -> 
     let system = match check::read_system(source, args.kazoo.into(), node, zone).await {
         Ok(system) => system,
         Err(error) => {
-            report.not_read.push(error.to_string());
+            report.not_read.push(with_cure(&error));
             return report;
         }
     };
@@ -212,9 +218,16 @@ async fn look(args: &CheckArgs, settings: &Settings, source: &dyn Catalogue) -> 
             }
             progress.end();
         }
-        Err(error) => report.not_read.push(error.to_string()),
+        Err(error) => report.not_read.push(super::accounts_unknown(&error)),
     }
     report
+}
+
+/// Why what all accounts share or a whole account could not be read, with what to do about it.
+fn with_cure(error: &ReadError) -> String {
+    let cure = "Correct the credentials of the CouchDB address, or let its user read the database: \
+                docs/security.md";
+    super::if_denied(error, cure)
 }
 
 impl Report {
@@ -224,7 +237,7 @@ impl Report {
                 self.accounts += 1;
                 self.findings.extend(check::findings(system, &snapshot).await);
             }
-            Err(error) => self.not_read.push(error.to_string()),
+            Err(error) => self.not_read.push(with_cure(&error)),
         }
     }
 }

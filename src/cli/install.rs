@@ -85,7 +85,7 @@ pub async fn run(
                 outcome.failed.push(error.to_string());
                 // What one document came to, the others of the same database or server would, too.
                 match error.kind() {
-                    StoreErrorKind::Unreachable => break,
+                    StoreErrorKind::Unreachable | StoreErrorKind::Stranger => break,
                     StoreErrorKind::Denied | StoreErrorKind::MissingDatabase => {
                         closed.push(item.database);
                     }
@@ -123,7 +123,9 @@ async fn accounts(args: &InstallArgs, settings: &Settings) -> Result<Vec<Account
         return Ok(args.account.iter().filter_map(|id| AccountId::new(id)).collect());
     }
     let couchdb = super::run::couchdb(settings)?;
-    check::accounts(&couchdb).await.map_err(|error| CliError::Failed(error.to_string()))
+    check::accounts(&couchdb)
+        .await
+        .map_err(|error| CliError::Failed(super::accounts_unknown(&error)))
 }
 
 /// Tells KAZOO of what was written; says what came of it.

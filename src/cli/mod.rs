@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::directory::{ReadError, ReadErrorClass};
 use crate::explain::input::{account_id, dialled, key_presses};
 use crate::install::Order;
 use crate::operations::logs::{LogError, LogOutput};
@@ -229,6 +230,23 @@ impl Command {
             Self::Completions(args) => pages::completions(&args),
             Self::Man(args) => pages::man(&args),
         }
+    }
+}
+
+/// Why the accounts are not known, with what to do about it.
+fn accounts_unknown(error: &ReadError) -> String {
+    let cure = "CouchDB lists its databases to server administrators only: name an account with \
+                --account, or give the credentials of one in the CouchDB address";
+    if_denied(error, cure)
+}
+
+/// The error, and the cure where CouchDB does not let us read.
+fn if_denied(error: &ReadError, cure: &str) -> String {
+    let text = error.to_string();
+    match error.class() {
+        // Most of CouchDB's reasons are sentences.
+        ReadErrorClass::Denied => format!("{}. {cure}", text.trim_end_matches('.')),
+        _ => text,
     }
 }
 

@@ -200,7 +200,12 @@ pub(super) fn tls(settings: &Settings) -> Tls {
 
 /// The CouchDB that the settings name.
 pub(super) fn couchdb(settings: &Settings) -> Result<CouchDb, CliError> {
-    CouchDb::new(settings.couchdb.expose(), settings.couchdb_timeout.value)
+    couchdb_with(settings, settings.couchdb_timeout.value)
+}
+
+/// CouchDB, with so much time for each read.
+pub(super) fn couchdb_with(settings: &Settings, timeout: Duration) -> Result<CouchDb, CliError> {
+    CouchDb::new(settings.couchdb.expose(), timeout)
         .map_err(|error| CliError::Failed(error.to_string()))
 }
 

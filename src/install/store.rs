@@ -35,8 +35,11 @@ pub struct StoreError {
 pub enum StoreErrorKind {
     /// Somebody else has written the document.
     Conflict,
-    /// The user is unknown, or may not.
+    /// The user may not.
     Denied,
+    /// CouchDB knows no such user or password, or has locked the user out. Each further try is one more
+    /// wrong password, and a few of them lock everybody out who asks from here as this user.
+    Stranger,
     /// There is no such database.
     MissingDatabase,
     /// No answer.
@@ -168,11 +171,18 @@ impl Store {
     ) -> StoreError {
         let complaint: Option<Complaint> = serde_json::from_slice(body).ok();
         let no_database = complaint.as_ref().is_some_and(Complaint::is_missing_database);
+        let locked_out = complaint.as_ref().is_some_and(Complaint::is_locked_out);
         let (kind, cure) = match status {
             StatusCode::CONFLICT => {
-                (StoreErrorKind::Conflict, "others keep writing it; try again".to_owned())
+                (StoreErrorKind::Conflict, "Others keep writing it; try again".to_owned())
             }
-            StatusCode::UNAUTHORIZED => (StoreErrorKind::Denied, self.who_is_it()),
+            StatusCode::UNAUTHORIZED => (StoreErrorKind::Stranger, self.who_is_it()),
+            StatusCode::FORBIDDEN if locked_out => (
+                StoreErrorKind::Stranger,
+                "Correct the credentials of whatever gives the wrong password, and wait five \
+                 minutes"
+                    .to_owned(),
+            ),
             StatusCode::FORBIDDEN => (StoreErrorKind::Denied, self.permission(database, id, what)),
             StatusCode::NOT_FOUND if no_database => (
                 StoreErrorKind::MissingDatabase,
@@ -180,12 +190,14 @@ impl Store {
                  account; none is made here"
                     .to_owned(),
             ),
-            _ => (StoreErrorKind::Refused, "see CouchDB's log".to_owned()),
+            _ => (StoreErrorKind::Refused, "See CouchDB's log".to_owned()),
         };
         let said = match complaint {
             Some(Complaint { error, reason }) => quote(&format!("{error}, {reason}")),
             None => quote(&String::from_utf8_lossy(body)),
         };
+        // Most of CouchDB's reasons are sentences.
+        let said = said.trim_end_matches('.');
         let text = format!("cannot {what} {database}/{id}: HTTP {status}: {said}. {cure}");
         StoreError { kind, text }
     }
@@ -243,7 +255,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_permission_and_no_password() {
         let store = store("http://reader:s3cret@couch:5984/");
-        let said = br#"{"error":"forbidden","reason":"reads only"}"#;
+        let said = br#"{"error":"forbidden","reason":"reads only."}"#;
         let database = Database::system_config();
         for (id, what, status, words) in [
             (
@@ -254,13 +266,12 @@ mod tests {
             ),
             ("_design/a", "write", 403, "to write design documents in `system_config`"),
             ("a", "read", 403, "`reader` is no member of the database `system_config`"),
-            ("a", "read", 401, "`reader` is unknown or the password is wrong"),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
             let error = store.failure(&database, id, what, status, said);
             let text = error.to_string();
             assert_eq!(error.kind(), StoreErrorKind::Denied);
-            assert!(text.contains(words) && text.contains("reads only"), "{text}");
+            assert!(text.contains(words) && text.contains("reads only. "), "{text}");
             assert!(!format!("{text}{store:?}").contains("s3cret"));
         }
     }
@@ -274,6 +285,16 @@ mod tests {
                 404,
                 r#"{"error":"not_found","reason":"Database does not exist."}"#,
                 StoreErrorKind::MissingDatabase,
+            ),
+            (
+                401,
+                r#"{"error":"unauthorized","reason":"Name or password is incorrect."}"#,
+                StoreErrorKind::Stranger,
+            ),
+            (
+                403,
+                r#"{"error":"forbidden","reason":"Account is temporarily locked due to multiple authentication failures"}"#,
+                StoreErrorKind::Stranger,
             ),
             (500, "<html>", StoreErrorKind::Refused),
             (200, "[]", StoreErrorKind::Refused),

@@ -110,6 +110,12 @@ impl Couch {
         self.bulk(database, vec![update]).await
     }
 
+    /// Removes one document, design documents included, where it is there.
+    pub(crate) async fn remove(&self, database: &str, id: &str) -> Result<()> {
+        let Some((revision, _)) = self.stored(database).await?.remove(id) else { return Ok(()) };
+        self.bulk(database, vec![json!({"_id": id, "_rev": revision, "_deleted": true})]).await
+    }
+
     /// Asks a view, so that its index is built.
     pub(crate) async fn warm(&self, database: &str, design: &str, view: &str) -> Result<()> {
         let path = format!("{}/_design/{design}/_view/{view}?limit=1", encoded(database));

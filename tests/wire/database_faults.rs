@@ -1,12 +1,15 @@
 //! The database fails in every way it can: nobody waits long, what is known serves on for a while,
 //! and nothing has to be restarted.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::fault::Fault;
+use crate::gate::{Asked, Gate};
 use crate::harness::{PATIENCE, World, tests};
+use crate::install;
 use crate::relay::Relay;
 use crate::replay::{self, Course, UNEVENTFUL};
 use crate::scene::Scene;
@@ -17,6 +20,7 @@ use crate::worker::{DETAILED, Worker};
 tests![
     whatever_the_database_does_callers_get_an_answer_in_time,
     with_both_servers_away_what_is_known_still_serves,
+    a_check_waits_for_views_that_are_being_built,
 ];
 
 const FAULTS: [Fault; 18] = [
@@ -48,6 +52,8 @@ const FIXED: &str = "2001";
 const TTL: u64 = 1;
 /// How long a caller may be silent where nothing is known: `--read-deadline`, and a little.
 const COLD: Duration = Duration::from_millis(4600);
+/// How long a view takes to be built: longer than a call waits for one request.
+const BUILDING: Duration = Duration::from_millis(2500);
 /// How long where all is known but old: one read, and a little.
 const OLD: Duration = Duration::from_millis(2600);
 
@@ -177,4 +183,27 @@ async fn with_both_servers_away_what_is_known_still_serves(world: &World) -> Res
     database.open().await?;
     scene.worker.ready(Duration::from_secs(30)).await?;
     scene.end().await
+}
+
+/// Apache CouchDB builds a view when it is first asked for, and answers no sooner.
+async fn a_check_waits_for_views_that_are_being_built(world: &World) -> Result<()> {
+    let account = world.account.all_remote();
+    world.load(&account).await?;
+    let gate = Gate::open(
+        &world.servers.couchdb,
+        Arc::new(|asked: Asked| {
+            Box::pin(async move {
+                if asked.path.contains("/_view/") {
+                    tokio::time::sleep(BUILDING).await;
+                }
+                None
+            })
+        }),
+    )
+    .await?;
+    let line = ["check", "--account", account.id()];
+    let uri = gate.uri(&world.servers.couchdb)?;
+    let (_, said) = install::run(world, &uri, &world.servers.amqp, &line).await?;
+    ensure!(said.contains("1 account read") && !said.contains("unreadable"), "{said}");
+    Ok(())
 }

@@ -31,19 +31,19 @@ tests![
 ];
 
 async fn a_worker_serves_again_after_the_broker_was_restarted(world: &World) -> Result<()> {
-    if !world.servers.can_be_controlled() {
+    if !world.servers.controls_broker() {
         println!("        skipped: this broker is not ours to restart");
         return Ok(());
     }
     let scene = Scene::set(world, world.account.all_remote()).await?;
     scene.a_normal_call_works().await?;
-    world.servers.control("broker", "stop")?;
+    world.servers.control_broker("stop")?;
     let deadline = Instant::now() + PATIENCE;
     while scene.worker.ready(Duration::from_millis(1)).await.is_ok() {
         ensure!(Instant::now() < deadline, "ready without a broker");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    world.servers.control("broker", "start")?;
+    world.servers.control_broker("start")?;
     scene.worker.ready(Duration::from_secs(30)).await?;
     let Scene { account, worker, .. } = scene;
     let scene = Scene::with(world, account, worker).await?;
@@ -53,7 +53,7 @@ async fn a_worker_serves_again_after_the_broker_was_restarted(world: &World) -> 
 
 /// KAZOO's own message is gone with the broker's memory; the call was put on disk before.
 async fn digits_are_collected_anew_after_the_broker_was_restarted(world: &World) -> Result<()> {
-    if !world.servers.can_be_controlled() {
+    if !world.servers.controls_broker() {
         println!("        skipped: this broker is not ours to restart");
         return Ok(());
     }
@@ -69,9 +69,9 @@ async fn digits_are_collected_anew_after_the_broker_was_restarted(world: &World)
         let silence = Until::Silent(Duration::from_millis(100));
         let (line, served) = scene.serve("2010", &[Cue::done(1)], silence).await?;
         ensure!(served.commands.len() == 2, "{served:#?}");
-        world.servers.control("broker", stopped)?;
+        world.servers.control_broker(stopped)?;
         relay.close();
-        world.servers.control("broker", "start")?;
+        world.servers.control_broker("start")?;
         let kazoo = Kazoo::connect(&world.servers.amqp).await?;
         let mut questions = questions(&kazoo).await?;
         let mut line = line.reopened(&kazoo).await?;

@@ -104,7 +104,7 @@ impl World {
 }
 
 /// The views a KAZOO database has, as `deploy/` installs them.
-fn designs() -> Result<Vec<(String, Value)>> {
+pub(crate) fn designs() -> Result<Vec<(String, Value)>> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("deploy/couchdb/design");
     let mut designs = Vec::new();
     for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {

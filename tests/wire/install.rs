@@ -39,21 +39,28 @@ const SCHEMAS: &str = "system_schemas";
 const ID: &str = "callflow.dynamic_cid";
 
 /// Neither settings nor schemas.
-async fn empty(world: &World) -> Result<()> {
+pub(crate) async fn empty(world: &World) -> Result<()> {
     world.couch.replace(CONFIG, &[]).await?;
     world.couch.replace(SCHEMAS, &[]).await
 }
 
 /// As the other tests expect it.
-async fn restore(world: &World) -> Result<()> {
+pub(crate) async fn restore(world: &World) -> Result<()> {
     world.couch.replace(SCHEMAS, &[]).await?;
     world.load(&world.account).await
 }
 
-async fn run(world: &World, couchdb: &str, amqp: &str, line: &[&str]) -> Result<(Output, String)> {
+/// Runs the binary with these servers, and what it printed on both outputs.
+pub(crate) async fn run(
+    world: &World,
+    couchdb: &str,
+    amqp: &str,
+    line: &[&str],
+) -> Result<(Output, String)> {
     run_with(world, "/dev/null", couchdb, amqp, line).await
 }
 
+/// The same with a `config.ini`.
 async fn run_with(
     world: &World,
     config: &str,
@@ -215,7 +222,7 @@ async fn writes_that_never_end_are_given_up(world: &World) -> Result<()> {
     let uri = &world.servers.couchdb;
     let gate = Gate::open(uri, meddling(&world.couch, usize::MAX)).await?;
     let (output, said) = run(world, &gate.uri(uri)?, &world.servers.amqp, &["install"]).await?;
-    ensure!(output.status.code() == Some(1) && said.contains("others keep writing it"), "{said}");
+    ensure!(output.status.code() == Some(1) && said.contains("Others keep writing it"), "{said}");
     // The schemas do not suffer from it.
     ensure!(world.couch.stored(SCHEMAS).await?.len() == schemas(), "{said}");
     restore(world).await

@@ -33,6 +33,7 @@ mod bench;
 mod fault;
 mod faults;
 mod figures;
+mod folders;
 mod gate;
 mod install;
 mod journal;
@@ -89,6 +90,7 @@ fn main() -> ExitCode {
         ("hostile", security::hostile::TESTS),
         ("install", install::TESTS),
         ("journal", journal::TESTS),
+        ("folders", folders::TESTS),
         ("bench", bench::TESTS),
         ("oracle", oracle::TESTS),
         ("obligations", obligations::TESTS),

@@ -62,7 +62,7 @@ pub(crate) struct Obligations {
 }
 
 async fn whatever_dies_each_caller_gets_one_answer(world: &World) -> Result<()> {
-    if !world.servers.can_be_controlled() {
+    if !world.servers.controls_broker() {
         println!("        the broker is not ours to kill: its deaths are left out");
     }
     let account = world.account.all_remote();
@@ -101,11 +101,11 @@ async fn whatever_dies_each_caller_gets_one_answer(world: &World) -> Result<()> 
             turn += 1;
             let mut done = faults.lock().await;
             match turn % 6 {
-                0 if world.servers.can_be_controlled() => {
+                0 if world.servers.controls_broker() => {
                     let died = Instant::now();
                     tokio::task::block_in_place(|| {
-                        world.servers.control("broker", "kill")?;
-                        world.servers.control("broker", "start")
+                        world.servers.control_broker("kill")?;
+                        world.servers.control_broker("start")
                     })?;
                     done.broker_deaths.push((died, Instant::now()));
                 }

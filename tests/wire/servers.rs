@@ -20,7 +20,7 @@ const PASSWORD: &str = "only-for-tests";
 pub(crate) struct Servers {
     pub(crate) amqp: String,
     pub(crate) couchdb: String,
-    /// The script that can stop and start them.
+    /// The script that can stop and start the broker, and makes users on it.
     script: Option<Script>,
     /// Removed when dropped.
     containers: Vec<ContainerAsync<GenericImage>>,
@@ -39,10 +39,10 @@ impl Servers {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let servers = match (set("KAZOO_TEST_AMQP_URI"), set("KAZOO_TEST_COUCHDB_URI")) {
             (Some(amqp), Some(couchdb)) => {
-                let script = Script::of(&amqp, &couchdb);
+                let script = Script::of(&amqp);
                 println!(
                     "wire: servers from KAZOO_TEST_AMQP_URI and KAZOO_TEST_COUCHDB_URI{}",
-                    if script.is_some() { " (those of deploy/services)" } else { "" }
+                    if script.is_some() { ", the broker of deploy/services" } else { "" }
                 );
                 Self { amqp, couchdb, script, containers: Vec::new(), ours: false }
             }
@@ -105,11 +105,10 @@ impl Servers {
         })
     }
 
-    /// Stops, starts or kills the `broker` or `couchdb`; `false` where these servers are not ours
-    /// to touch.
-    pub(crate) fn control(&self, server: &str, what: &str) -> Result<bool> {
+    /// Stops, starts or kills the broker; `false` where it is not ours to touch.
+    pub(crate) fn control_broker(&self, what: &str) -> Result<bool> {
         match &self.script {
-            Some(script) => script.run(&[server, what]).map(|_| true),
+            Some(script) => script.run(&["broker", what]).map(|_| true),
             None => Ok(false),
         }
     }
@@ -133,8 +132,8 @@ impl Servers {
         Ok(None)
     }
 
-    /// Whether the servers can be stopped and started.
-    pub(crate) fn can_be_controlled(&self) -> bool {
+    /// Whether the broker can be stopped and started.
+    pub(crate) fn controls_broker(&self) -> bool {
         self.script.is_some()
     }
 
@@ -158,21 +157,20 @@ async fn port(container: &ContainerAsync<GenericImage>, port: u16) -> Result<u16
 }
 
 impl Script {
-    /// The script behind two URIs, where it is the one of this working copy.
-    fn of(amqp: &str, couchdb: &str) -> Option<Self> {
+    /// The script behind the broker's URI, where it is the one of this working copy. Which CouchDB
+    /// goes with it does not matter: no test stops that.
+    fn of(amqp: &str) -> Option<Self> {
         let folder = std::env::var_os("KAZOO_SERVICES_DIR").map(PathBuf::from);
         let script = Self { folder };
         let status = script.run(&["status"]).ok()?;
         let said = String::from_utf8_lossy(&status.stderr).into_owned();
-        let is_its = |server: &str, uri: &str| {
-            let port = uri.trim_end_matches('/').rsplit(':').next().unwrap_or_default();
-            let local = uri.contains("127.0.0.1") || uri.contains("localhost");
-            let mut lines = said.lines();
-            local
-                && lines
-                    .any(|line| line.starts_with(server) && line.contains(&format!("port {port},")))
-        };
-        (is_its("broker:", amqp) && is_its("couchdb:", couchdb)).then_some(script)
+        let port = amqp.trim_end_matches('/').rsplit(':').next().unwrap_or_default();
+        let local = amqp.contains("127.0.0.1") || amqp.contains("localhost");
+        let mut lines = said.lines();
+        let ours = local
+            && lines
+                .any(|line| line.starts_with("broker:") && line.contains(&format!("port {port},")));
+        ours.then_some(script)
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Output> {

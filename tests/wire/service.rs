@@ -28,7 +28,8 @@ async fn a_hundred_callers_who_type_at_once_get_their_own_numbers(world: &World)
             let keys = format!("{:06}", 900_100 + caller);
             let cues: Vec<_> = std::iter::once(Cue::done(1)).chain(Cue::keys(2, &keys)).collect();
             let (line, served) = scene.serve("2010", &cues, Until::Answered).await?;
-            let flow = served.told.as_ref().and_then(Told::flow).context("no flow")?;
+            let flow = served.told.as_ref().and_then(Told::flow);
+            let flow = flow.with_context(|| format!("{:?}", served.told))?;
             let number = &flow["data"]["caller_id"]["number"];
             ensure!(*number == keys, "{keys} became {number}: {:#?}", served.commands);
             line.close().await

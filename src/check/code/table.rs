@@ -9,7 +9,7 @@ codes! {
     Unreadable = "unreadable", Error, None,
         "a document, view or database that cannot be read",
         "Calls that need it get KAZOO's fault prompt, or go on without it.",
-        "Repair or restore it; the reason is in the problem.";
+        "Repair or restore it, or let the user of CouchDB read it; the reason is in the problem.";
     SchemaViolation = "schema-violation", Warning, None,
         "a value that the document's schema does not allow",
         "The value is converted where that is possible, and is otherwise taken as absent.",
@@ -63,9 +63,9 @@ codes! {
         "The caller hears nothing where it should be, unless the account has one of its own; manual entry plays the system's only.",
         "Import the prompts, or name one that exists.";
     PromptsNotChecked = "prompts-not-checked", Note, None,
-        "there is no `system_media` to look for prompts in",
+        "there is no `system_media` to look for prompts in, or it may not be read",
         "Nothing is known of the prompts a caller would hear.",
-        "Put the database beside the others, or check against CouchDB.";
+        "Put the database beside the others, check against CouchDB, or let its user read the database.";
     MediaCannotPlay = "media-cannot-play", Error, Some("D8"),
         "`media_id` is neither a path nor an address",
         "It is sent to the switch as it stands and plays nothing: the caller is asked in silence.",

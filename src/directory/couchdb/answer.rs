@@ -24,6 +24,16 @@ impl Complaint {
     pub(crate) fn is_missing_database(&self) -> bool {
         matches!(self.reason.as_str(), "Database does not exist." | "no_db_file")
     }
+
+    /// Whether no user has this name and password.
+    pub(crate) fn is_wrong_password(&self) -> bool {
+        self.error == "unauthorized" && self.reason.starts_with("Name or password")
+    }
+
+    /// Whether the user is locked out for having given too many wrong passwords.
+    pub(crate) fn is_locked_out(&self) -> bool {
+        self.reason.starts_with("Account is temporarily locked")
+    }
 }
 
 /// The answer of a view.

@@ -5,6 +5,7 @@
 //! for a blank into paths, and `Client::db` creates databases.
 
 mod answer;
+mod credentials;
 mod transport;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ use url::Url;
 
 use self::{
     answer::ViewAnswer,
+    credentials::Credentials,
     transport::{Failure, Reply, Transport},
 };
 pub(crate) use self::{
@@ -103,7 +105,9 @@ impl CouchDb {
         .map_err(|error| CouchDbError::Client(transport::root_cause(&error)))?;
         let server = format!("{}{prefix}", server.as_str().trim_end_matches('/'));
         let largest_answer = LARGEST_ANSWER;
-        Ok(Self { transport: Transport { client, prefix, timeout, largest_answer }, server })
+        let credentials = Credentials::default();
+        let transport = Transport { client, prefix, timeout, largest_answer, credentials };
+        Ok(Self { transport, server })
     }
 
     /// Refuses answers of more than so many bytes, 64 MiB without this.

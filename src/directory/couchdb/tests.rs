@@ -294,6 +294,20 @@ async fn credentials_are_sent_as_basic_auth_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn a_wrong_password_is_tried_once_by_all_who_read() {
+    let wrong = json!({ "error": "unauthorized", "reason": "Name or password is incorrect." });
+    let server = always(canned::Reply::json(401, &wrong)).await;
+    let (couchdb, account) = (couchdb(&server), account());
+    let reads = (0..20).map(|_| couchdb.document(&account, "x"));
+    for read in futures_util::future::join_all(reads).await {
+        let error = read.unwrap_err();
+        assert_eq!(error.class(), ReadErrorClass::Denied);
+        assert!(error.reason().contains("Name or password is incorrect."), "{error}");
+    }
+    assert_eq!(server.targets().len(), 1);
+}
+
+#[tokio::test]
 async fn a_path_in_the_uri_stands_before_every_request() {
     let server = always(canned::Reply::json(200, r#"{"_id":"x"}"#)).await;
     let uri = server.uri().join("/couch/?a=b").unwrap();

@@ -5,7 +5,7 @@ use std::{collections::HashMap, error::Error, time::Duration};
 use reqwest::{Method, Response, StatusCode, header};
 use tokio::time::{sleep, timeout};
 
-use super::{ReadErrorClass, answer};
+use super::{ReadErrorClass, answer, credentials::Credentials};
 
 /// KAZOO asks three times at most and pauses longer each time.
 ///
@@ -19,6 +19,7 @@ pub(super) struct Transport {
     pub(super) prefix: String,
     pub(super) timeout: Duration,
     pub(super) largest_answer: usize,
+    pub(super) credentials: Credentials,
 }
 
 /// A complete answer.
@@ -49,7 +50,10 @@ impl Transport {
         options: &HashMap<String, String>,
     ) -> Result<Reply, Failure> {
         let mut last = None;
-        let attempts = self.attempts(path, options, &mut last);
+        let attempts = async {
+            let _turn = self.credentials.turn().await?;
+            self.attempts(path, options, &mut last).await
+        };
         if let Ok(outcome) = timeout(self.timeout, attempts).await {
             return outcome;
         }
@@ -91,7 +95,9 @@ impl Transport {
             .map_err(|error| Attempt::before_answer(&error))?;
         let status = response.status();
         let body = self.body(response).await?;
-        Ok(Reply { status, body })
+        let reply = Reply { status, body };
+        self.credentials.answered(&reply);
+        Ok(reply)
     }
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, Attempt> {

@@ -78,14 +78,14 @@ async fn soak(world: &World) -> Result<()> {
     let sampling = tokio::spawn(Arc::clone(&sampler).sample(Arc::clone(&load), stop.clone()));
 
     tokio::time::sleep_until((began + length / 3).into()).await;
-    if world.servers.can_be_controlled() {
+    if world.servers.controls_broker() {
         sampler.mark("broker stopped");
         let died = Instant::now();
         // Until it is back, whatever is lost may be lost in it.
         load.broker_away(died, began + length);
-        tokio::task::block_in_place(|| world.servers.control("broker", "stop"))?;
+        tokio::task::block_in_place(|| world.servers.control_broker("stop"))?;
         tokio::time::sleep(RESTART).await;
-        tokio::task::block_in_place(|| world.servers.control("broker", "start"))?;
+        tokio::task::block_in_place(|| world.servers.control_broker("start"))?;
         cluster.kazoo().await?;
         load.broker_back(died, Instant::now());
         sampler.mark("broker started");
