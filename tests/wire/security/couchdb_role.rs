@@ -194,7 +194,9 @@ async fn a_wrong_password_locks_nobody_out(world: &World) -> Result<()> {
     let mut wrong = right.clone();
     wrong.set_password(Some("not-the-password")).ok();
     let (amqp, words) = (&world.servers.amqp, "Name or password is incorrect");
-    let worker = Worker::launch(amqp, wrong.as_str(), DETAILED)?;
+    // A slow machine takes CouchDB seconds to find a password wrong.
+    let patient = ["--couchdb-timeout", "10s"];
+    let worker = Worker::launch_with(amqp, wrong.as_str(), DETAILED, &patient)?;
     worker.says(words).await?;
     // Its second try is after ten seconds, its third after minutes.
     tokio::time::sleep(Duration::from_secs(15)).await;
