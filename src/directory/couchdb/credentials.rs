@@ -13,10 +13,12 @@ use reqwest::StatusCode;
 use super::transport::{Failure, Reply};
 use super::{Complaint, ReadErrorClass, answer};
 
-/// How long they rest after the first refusal: a node that is just starting may not know its users.
-const FIRST_REST: Duration = Duration::from_secs(10);
+/// How long they rest after the first refusals: a node that is just starting may not know its users,
+/// and somebody may just be setting the password. With [`REST`] it is four in five minutes at most.
+const FIRST_RESTS: [Duration; 3] =
+    [Duration::from_secs(10), Duration::from_secs(30), Duration::from_secs(120)];
 
-/// How long they rest after every further one, so that it is three in five minutes at most.
+/// How long they rest after every further one.
 const REST: Duration = Duration::from_secs(150);
 
 /// What is known of the credentials.
@@ -35,6 +37,8 @@ enum State {
     Good,
     Refused {
         until: Instant,
+        /// How often in a row.
+        times: usize,
         /// CouchDB's words.
         said: String,
     },
@@ -70,8 +74,8 @@ impl Credentials {
             State::Refused { until, said, .. } if now < *until => Some(Failure {
                 class: ReadErrorClass::Denied,
                 reason: format!(
-                    "{said} The credentials are tried every {} s only, so that CouchDB does not \
-                     lock the user out",
+                    "{said} The credentials are tried again within {} s, and not at once, so that \
+                     CouchDB does not lock the user out",
                     REST.as_secs()
                 ),
             }),
@@ -82,8 +86,9 @@ impl Credentials {
     /// CouchDB takes long over a wrong password. A try counts there even where its answer comes too
     /// late for us, so the next rest begins with the try.
     fn try_again(&self, now: Instant) {
-        if let State::Refused { until, .. } = &mut *self.state() {
-            *until = now + REST;
+        if let State::Refused { until, times, .. } = &mut *self.state() {
+            *until = now + rest_after(*times + 1);
+            *times += 1;
         }
     }
 
@@ -93,18 +98,24 @@ impl Credentials {
             *state = State::Good;
             return;
         }
-        let rest = match *state {
-            // Asked together with the one that was refused before.
+        let times = match *state {
+            // Noted when it was tried, or asked together with the one that was refused before.
             State::Refused { until, .. } if now < until => return,
-            State::Refused { .. } => REST,
-            State::Unknown | State::Good => FIRST_REST,
+            State::Refused { times, .. } => times + 1,
+            State::Unknown | State::Good => 1,
         };
-        *state = State::Refused { until: now + rest, said: answer::describe(reply) };
+        let until = now + rest_after(times);
+        *state = State::Refused { until, times, said: answer::describe(reply) };
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How long they rest after so many refusals in a row, the first of which is 1.
+fn rest_after(times: usize) -> Duration {
+    FIRST_RESTS.get(times - 1).copied().unwrap_or(REST)
 }
 
 /// Whether this is CouchDB's word for a wrong name or password; 401 alone may also be a right that
@@ -126,9 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn three_refusals_fill_five_minutes() {
+    fn four_refusals_fill_five_minutes() {
         let (credentials, began) = (Credentials::default(), Instant::now());
-        let seconds = (0..300).filter(|second| {
+        let seconds = (0..700).filter(|second| {
             let now = began + Duration::from_secs(*second);
             let may = credentials.rest(now).is_none();
             if may {
@@ -136,8 +147,13 @@ mod tests {
             }
             may
         });
-        assert_eq!(seconds.collect::<Vec<_>>(), [0, 10, 160]);
-        let failure = credentials.rest(began + Duration::from_secs(299)).unwrap();
+        let seconds: Vec<_> = seconds.collect();
+        assert_eq!(seconds, [0, 10, 40, 160, 310, 460, 610]);
+        for began in &seconds {
+            let within = seconds.iter().filter(|at| (*began..*began + 300).contains(*at));
+            assert!(within.count() < 5, "{began}");
+        }
+        let failure = credentials.rest(began + Duration::from_secs(699)).unwrap();
         assert_eq!(failure.class, ReadErrorClass::Denied);
         assert!(failure.reason.contains("Name or password is incorrect."), "{}", failure.reason);
     }
@@ -154,7 +170,7 @@ mod tests {
         credentials.learn(&reply(401, WRONG), began);
         credentials.learn(&reply(401, WRONG), began);
         assert!(
-            credentials.rest(began).is_some() && credentials.rest(began + FIRST_REST).is_none()
+            credentials.rest(began).is_some() && credentials.rest(began + FIRST_RESTS[0]).is_none()
         );
     }
 
@@ -162,11 +178,11 @@ mod tests {
     fn a_try_without_an_answer_counts() {
         let (credentials, began) = (Credentials::default(), Instant::now());
         credentials.learn(&reply(401, WRONG), began);
-        let again = began + FIRST_REST;
+        let again = began + FIRST_RESTS[0];
         assert!(credentials.rest(again).is_none());
         credentials.try_again(again);
-        assert!(credentials.rest(again + FIRST_REST).is_some());
-        assert!(credentials.rest(again + REST).is_none());
+        assert!(credentials.rest(again + FIRST_RESTS[0]).is_some());
+        assert!(credentials.rest(again + FIRST_RESTS[1]).is_none());
     }
 
     #[test]
