@@ -202,9 +202,14 @@ mod tests {
         ] {
             assert_eq!(ActionResult::from_readable(&result.readable()), Some(result));
         }
-        for other in
-            [json!("halt"), json!({}), json!({"stop": 1}), json!({"transfer": "x"}), json!(1)]
-        {
+        for other in [
+            json!("halt"),
+            json!({}),
+            json!({"stop": 1}),
+            json!({"transfer": "x"}),
+            json!({"stop": "USER_BUSY", "continue": "1"}),
+            json!(1),
+        ] {
             assert_eq!(ActionResult::from_readable(&other), None, "{other}");
         }
     }

@@ -71,3 +71,12 @@ fn nothing_happens_after_the_outcome() {
     assert_eq!(words(&action.on(1, &Event::Hangup)), ["continue: static"]);
     assert_eq!(action.outcome(), Some(&expected));
 }
+
+/// Who hands an outcome on follows the decisions it was made by.
+#[test]
+fn an_action_tells_the_decisions_it_followed() {
+    for scene in [node(json!({})), node(json!({})).recommended()] {
+        let (action, _) = scene.start(0);
+        assert_eq!(action.context().departures, scene.departures);
+    }
+}
