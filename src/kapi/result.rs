@@ -200,7 +200,12 @@ mod tests {
             ActionResult::Transfer,
             ActionResult::Usurp,
         ] {
-            assert_eq!(ActionResult::from_readable(&result.readable()), Some(result));
+            let readable = result.readable();
+            let word = readable
+                .as_str()
+                .or(readable.as_object().and_then(|it| it.keys().next().map(String::as_str)));
+            assert_eq!(word, Some(result.word()));
+            assert_eq!(ActionResult::from_readable(&readable), Some(result));
         }
         for other in [
             json!("halt"),
