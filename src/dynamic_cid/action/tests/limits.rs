@@ -47,13 +47,14 @@ fn what_was_typed_until_then_is_judged() {
 
 #[test]
 fn nobody_listens_to_an_announcement_for_longer() {
-    let unserved = (10, Event::Routed(Routed::NotFound));
     let scene = Scene {
         list: list(&[("01", 2, "5149072508")]),
         ..Scene::new(json!({"action": "lists", "id": "l"})).dialled("015551234")
     };
     let scene = scene.limited_to(1000);
-    assert_eq!(scene.end(&[unserved.clone()]), "wait until 1000");
-    assert_eq!(scene.end(&[unserved.clone(), (999, Event::Timer)]), "wait until 1000");
-    assert_eq!(scene.end(&[unserved, (1000, Event::Timer)]), "stop: no_callflow");
+    let unserved = [(10, Event::Routed(Routed::NotFound))];
+    let then = |at| scene.end(&[&unserved[..], &[(at, Event::Timer)]].concat());
+    assert_eq!(scene.end(&unserved), "wait until 1000");
+    assert_eq!(then(999), "wait until 1000");
+    assert_eq!(then(1000), "stop: no_callflow");
 }
