@@ -269,16 +269,21 @@ mod tests {
 
     #[test]
     fn plans_are_followed_to_the_deepest_level_and_no_further() {
-        let plus = json!({"plus": {"name": "p", "regex": "^1", "prefix": "+"}});
+        let system = json!({
+            "plus": {"name": "p", "regex": "^1", "prefix": "+"},
+            "deep": {"name": "d", "regex": "^1", "dialplan": {"^1": {"prefix": "+"}}},
+        });
         let rule = json!({"^1": {"prefix": "+"}});
-        let named = json!({"system": ["p"]});
+        let (named, deep) = (json!({"system": ["p"]}), json!({"system": ["d"]}));
         for (levels, last, dialled) in [
             (MAX_DEPTH, &rule, Some("+1")),
             (MAX_DEPTH + 1, &rule, None),
             (MAX_DEPTH - 1, &named, Some("+1")),
             (MAX_DEPTH, &named, None),
+            (MAX_DEPTH - 2, &deep, Some("+1")),
+            (MAX_DEPTH - 1, &deep, None),
         ] {
-            let result = dial("1", &nested(levels, last.clone()), &plus);
+            let result = dial("1", &nested(levels, last.clone()), &system);
             assert_eq!(result.as_deref().ok(), dialled, "{levels} {last}");
             if let Err(error) = result {
                 assert_eq!(error.reason, "plans are nested too deeply");
