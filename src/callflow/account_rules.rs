@@ -35,16 +35,33 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::callflow::test_documents::{ACCOUNT, Map, account};
     use crate::numbers::{OnBadRule, Rules};
 
-    #[test]
-    fn an_accounts_own_converters_stand_in_for_the_systems() {
-        let account = json!({"dial_plan": {"^(\\d{4})$": {"prefix": "555"}}});
-        let own = json!({"e164_converters": {"^(\\d{7})$": {"prefix": "+49"}}});
-        for (own, normalised) in [(Some(&own), "+495551234"), (None, "5551234")] {
-            let rules = rules(Some(&account), own);
-            let number = Rules::default().normalise_for_account("1234", &rules, OnBadRule::Raise);
-            assert_eq!(number.as_deref(), Ok(normalised));
+    #[tokio::test]
+    async fn an_account_may_have_a_dial_plan_and_converters_of_its_own() {
+        let plan = json!({"_id": ACCOUNT, "dial_plan": {r"^9(\d+)$": {}}});
+        let converters =
+            json!({"_id": NUMBER_MANAGER, "e164_converters": {r"^\d{4}$": {"prefix": "+49"}}});
+        for (documents, nine, four) in [
+            (vec![], "91234", "1234"),
+            (vec![plan.clone()], "1234", "1234"),
+            (vec![converters.clone()], "91234", "+491234"),
+            (vec![plan, converters], "+491234", "+491234"),
+        ] {
+            let own = account_rules(&Map::of(documents), &account()).await.unwrap();
+            let normalised = |number| {
+                Rules::default().normalise_for_account(number, &own, OnBadRule::Raise).unwrap()
+            };
+            assert_eq!((&*normalised("91234"), &*normalised("1234")), (nine, four));
+        }
+    }
+
+    #[tokio::test]
+    async fn rules_that_cannot_be_read_are_not_taken_for_none() {
+        for document in [ACCOUNT, NUMBER_MANAGER] {
+            let documents = Map::of([]).unreadable(document);
+            assert!(account_rules(&documents, &account()).await.is_err(), "{document}");
         }
     }
 }

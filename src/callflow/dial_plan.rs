@@ -191,6 +191,7 @@ mod tests {
                 "+15145551234",
             ),
             ("5551234", json!({"^9": {"dialplan": {"^5": {}}}}), "5551234"),
+            ("5551234", json!({"^5": {"prefix": "+", "dialplan": []}}), "+5"),
         ] {
             assert_eq!(dial(number, &plan, &json!({})).as_deref(), Ok(dialled), "{number} {plan}");
         }
@@ -201,6 +202,7 @@ mod tests {
         let system = json!({
             "US": {"regex": "^(\\d{10})$", "prefix": "1"},
             "^(1\\d{10})$": {"name": "Plus", "prefix": "+"},
+            "none": [[]],
             "both": [{"name": "a", "regex": "^1$", "prefix": "a"}, {"name": "b", "regex": "^1$", "prefix": "b"}],
         });
         for (number, plan, dialled) in [
@@ -213,6 +215,7 @@ mod tests {
             ("5149072508", json!({"system": ["fr"]}), "5149072508"),
             ("1", json!({"system": ["a", "b"]}), "b1"),
             ("1", json!({"system": []}), "1"),
+            ("1", json!({"system": ["none"]}), "1"),
         ] {
             assert_eq!(dial(number, &plan, &system).as_deref(), Ok(dialled), "{number} {plan}");
         }
@@ -229,6 +232,10 @@ mod tests {
             (json!({"x": {"regex": 1}}), "dial_plan rule `x`: `regex` must be a text"),
             (
                 json!({"^1$": {"dialplan": "x"}}),
+                "dial_plan rule `^1$`: `dialplan` must be an object of rules",
+            ),
+            (
+                json!({"^1$": {"dialplan": [1]}}),
                 "dial_plan rule `^1$`: `dialplan` must be an object of rules",
             ),
             (json!({"system": "us"}), "dial_plan rule `system`: must be an array of names"),
@@ -253,5 +260,42 @@ mod tests {
         });
         let error = dial("", &again, &system).unwrap_err();
         assert!(error.reason.contains("10000 rules were tried"), "{error}");
+    }
+
+    /// A plan in a plan, so many times; `last` is the innermost.
+    fn nested(levels: usize, last: Value) -> Value {
+        (0..levels).fold(last, |inner, _| json!({"^1": {"dialplan": inner}}))
+    }
+
+    #[test]
+    fn plans_are_followed_to_the_deepest_level_and_no_further() {
+        let system = json!({
+            "plus": {"name": "p", "regex": "^1", "prefix": "+"},
+            "deep": {"name": "d", "regex": "^1", "dialplan": {"^1": {"prefix": "+"}}},
+        });
+        let rule = json!({"^1": {"prefix": "+"}});
+        let (named, deep) = (json!({"system": ["p"]}), json!({"system": ["d"]}));
+        for (levels, last, dialled) in [
+            (MAX_DEPTH, &rule, Some("+1")),
+            (MAX_DEPTH + 1, &rule, None),
+            (MAX_DEPTH - 1, &named, Some("+1")),
+            (MAX_DEPTH, &named, None),
+            (MAX_DEPTH - 2, &deep, Some("+1")),
+            (MAX_DEPTH - 1, &deep, None),
+        ] {
+            let result = dial("1", &nested(levels, last.clone()), &system);
+            assert_eq!(result.as_deref().ok(), dialled, "{levels} {last}");
+            if let Err(error) = result {
+                assert_eq!(error.reason, "plans are nested too deeply");
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_rules_are_tried_as_the_limit_says() {
+        let plan = |rules: usize| (0..rules).map(|rule| (format!("9{rule}"), json!({}))).collect();
+        let none = Object::new();
+        assert_eq!(apply("1", &plan(MOST_RULES), &none).as_deref(), Ok("1"));
+        assert!(apply("1", &plan(MOST_RULES + 1), &none).is_err());
     }
 }

@@ -103,13 +103,14 @@ fn a_flow_too_large_to_send_is_refused() {
     };
     assert_eq!(inline(4), Ok(1));
     assert_eq!(inline(5), Err(InlineError::TooDeep(3)));
-    let wide: Object = (0..5).map(|branch| (branch.to_string(), json!({}))).collect();
-    let wide = object(json!({ "children": wide }));
-    let limits = InlineLimits { depth: 3, nodes: 5 };
-    assert_eq!(
-        inline_with_did(&wide, &Did::from(DID), limits).unwrap_err().to_string(),
-        "the flow has more than 5 nodes"
-    );
+    let wide = |nodes: usize| {
+        let children: Object = (1..nodes).map(|node| (node.to_string(), json!({}))).collect();
+        let limits = InlineLimits { depth: 3, nodes: 5 };
+        inline_with_did(&object(json!({ "children": children })), &Did::from(DID), limits)
+    };
+    assert!(wide(5).is_ok());
+    let error = wide(6).unwrap_err().to_string();
+    assert_eq!(error, "the flow has more than 5 nodes");
 }
 
 #[test]

@@ -102,3 +102,13 @@ fn invalid_patterns_are_kept_for_the_report() {
         "{reports:?}"
     );
 }
+
+#[test]
+fn only_what_can_match_is_counted_and_tried_the_last_row_first() {
+    let patterns = Patterns::compile([("([", "a"), ("^1", "b"), ("^2", "c")]);
+    assert_eq!((patterns.len(), patterns.is_empty()), (2, false));
+    assert_eq!(patterns.tried().collect::<Vec<_>>(), [("^2", "c"), ("^1", "b")]);
+    let none = Patterns::compile([("([", "a")]);
+    assert_eq!((none.len(), none.is_empty()), (0, true));
+    assert_eq!(none.tried().count(), 0);
+}

@@ -81,6 +81,15 @@ mod tests {
         }
     }
 
+    /// Otherwise it would spare nothing.
+    #[test]
+    fn a_number_that_begins_otherwise_is_not_admitted() {
+        let prefix = Prefix::of(r"^\*21(\d+)$");
+        for (number, admitted) in [("*215", true), ("*21", true), ("*2", false), ("215", false)] {
+            assert_eq!(prefix.admits(number), admitted, "{number}");
+        }
+    }
+
     proptest! {
         #[test]
         fn a_prefix_never_hides_a_match(

@@ -224,3 +224,6 @@ fn ends_wait(noop: NoopId, event: &Event) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,6 +151,10 @@ mod tests {
                 vec![(500, key("1")), (520, Event::NoopComplete(None))],
                 (Progress::Waiting, "1", 2520),
             ),
+            (
+                vec![(1500, Event::NoopComplete(Some(NoopId(9))))],
+                (Progress::Waiting, "", 86_401_500),
+            ),
             (vec![(1000, ended.clone()), (6000, Event::Timer)], (Progress::Complete, "", 6000)),
             (vec![(1000, ended), (5999, Event::Timer)], (Progress::Waiting, "", 6000)),
             (vec![(1, key("1")), (2, key("#"))], (Progress::Complete, "1", 2001)),
@@ -177,5 +181,16 @@ mod tests {
             collection.on(4000, &Event::Other);
             assert_eq!(collection.wake_at(), wake_at);
         }
+    }
+    #[test]
+    fn the_first_key_stops_the_prompt() {
+        let mut collection = collection(TimerArithmetic::SecondsAsMilliseconds);
+        for event in [Event::Other, Event::Timer, Event::NoopComplete(Some(PROMPT))] {
+            assert!(!collection.wants_flush(&event), "{event:?}");
+        }
+        assert!(collection.wants_flush(&key("1")) && collection.wants_flush(&key("#")));
+        collection.on(1, &key("1"));
+        assert_eq!(collection.digits(), "1");
+        assert!(!collection.wants_flush(&key("2")));
     }
 }

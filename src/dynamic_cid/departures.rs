@@ -282,6 +282,16 @@ mod tests {
     }
 
     #[test]
+    fn a_node_chooses_its_preset_before_the_sections() {
+        for (node, section, preset) in
+            [("recommended", "kazoo", Preset::Recommended), ("kazoo", "recommended", Preset::Kazoo)]
+        {
+            let layers = [json!({"preset": node}), json!({"preset": section})];
+            assert_eq!(read(&layers), (preset.into(), vec![]));
+        }
+    }
+
+    #[test]
     fn single_keys_override_the_preset_each_on_its_own() {
         let node = json!({"invalid_row": "skip"});
         let section =

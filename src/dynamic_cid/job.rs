@@ -84,3 +84,38 @@ pub struct Context {
     /// Prompts of which the account has a version of its own, as KAZOO 4.3 looks for them.
     pub prompt_overrides: Arc<BTreeSet<String>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn job(data: Value, call: Value) -> Job {
+        let object = |value: Value| value.as_object().cloned().unwrap();
+        Job::new(object(data), &Call::new(object(call)), &SystemConfig::default())
+    }
+
+    #[test]
+    fn a_list_is_read_only_for_what_was_dialled_behind_a_pattern() {
+        let captured = json!({"Key-Value-Store": {"cf_capture_group": "0155"}});
+        for (action, call, list) in [
+            ("lists", captured.clone(), Some("l")),
+            ("list", captured.clone(), Some("l")),
+            ("lists", json!({}), None),
+            ("static", captured.clone(), None),
+            ("manual", captured, None),
+        ] {
+            let job = job(json!({"action": action, "id": "l"}), call);
+            assert_eq!(job.list_id().as_deref(), list, "{action}");
+        }
+    }
+
+    #[test]
+    fn a_caller_without_name_or_number_is_called_as_the_settings_say() {
+        for call in [json!({}), json!({"Caller-ID-Number": "0", "Caller-ID-Name": "undefined"})] {
+            let job = job(json!({}), call);
+            assert_eq!((&*job.caller_number, &*job.caller_name), ("anonymous", "unknown"));
+            assert_eq!(job.language, "en-us");
+        }
+    }
+}

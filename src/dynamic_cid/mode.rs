@@ -81,6 +81,14 @@ mod tests {
     }
 
     #[test]
+    fn a_mode_has_the_name_of_the_action_that_chooses_it() {
+        for mode in [Mode::Manual, Mode::Static, Mode::List, Mode::Lists] {
+            let data = json!({"action": mode.as_str()});
+            assert_eq!(Mode::choose(object(&data), true), mode, "{data}");
+        }
+    }
+
+    #[test]
     fn the_lists_id_is_the_first_defined_place() {
         for (data, list, lists) in [
             (json!({"id": "l"}), Some("l"), Some("l")),

@@ -167,10 +167,13 @@ mod tests {
     use super::Reason;
 
     #[test]
-    fn codes_are_distinct() {
-        let mut codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        assert_eq!(codes.len(), Reason::ALL.len());
+    fn codes_are_distinct_and_so_are_their_explanations() {
+        for say in [Reason::as_str, Reason::explanation] {
+            let mut said: Vec<_> = Reason::ALL.iter().map(|reason| say(*reason)).collect();
+            said.sort_unstable();
+            said.dedup();
+            assert_eq!(said.len(), Reason::ALL.len());
+        }
+        assert_eq!(Reason::NotInList.to_string(), "not_in_list");
     }
 }

@@ -200,11 +200,21 @@ mod tests {
             ActionResult::Transfer,
             ActionResult::Usurp,
         ] {
-            assert_eq!(ActionResult::from_readable(&result.readable()), Some(result));
+            let readable = result.readable();
+            let word = readable
+                .as_str()
+                .or(readable.as_object().and_then(|it| it.keys().next().map(String::as_str)));
+            assert_eq!(word, Some(result.word()));
+            assert_eq!(ActionResult::from_readable(&readable), Some(result));
         }
-        for other in
-            [json!("halt"), json!({}), json!({"stop": 1}), json!({"transfer": "x"}), json!(1)]
-        {
+        for other in [
+            json!("halt"),
+            json!({}),
+            json!({"stop": 1}),
+            json!({"transfer": "x"}),
+            json!({"stop": "USER_BUSY", "continue": "1"}),
+            json!(1),
+        ] {
             assert_eq!(ActionResult::from_readable(&other), None, "{other}");
         }
     }

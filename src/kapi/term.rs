@@ -179,7 +179,7 @@ fn write_integer(integer: i128, into: &mut Vec<u8>) {
         let used = magnitude.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         into.push(SMALL_BIG_EXT);
         write_length::<1>(used, into);
-        into.push(u8::from(integer < 0));
+        into.push(u8::from(integer.is_negative()));
         into.extend_from_slice(&magnitude[..used]);
     }
 }

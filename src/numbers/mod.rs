@@ -245,4 +245,29 @@ mod tests {
         assert!(error.to_string().starts_with("e164_converters[\"(\"]"), "{error}");
         assert_eq!(rules.bad_rules().count(), 2);
     }
+
+    #[test]
+    fn a_bad_classifier_raises_or_is_skipped_where_none_before_it_matches() {
+        for (classifiers, number, raised) in [
+            (json!({"bad": {"regex": 5}, "good": "^5"}), "5551234", true),
+            (json!({"good": "^5", "bad": {"regex": 5}}), "5551234", false),
+        ] {
+            let rules = Rules::from_config(None, Some(&classifiers));
+            let strict = rules.classify(number, OnBadRule::Raise);
+            assert_eq!(
+                strict.map_err(|error| error.path),
+                if raised { Err("classifiers.bad.regex".to_owned()) } else { Ok(Some("good")) }
+            );
+            assert_eq!(rules.classify(number, OnBadRule::Skip), Ok(Some("good")));
+            let bad: Vec<_> = rules.bad_rules().map(|rule| rule.path).collect();
+            assert_eq!(bad, ["classifiers.bad.regex"]);
+        }
+    }
+
+    #[test]
+    fn a_plan_is_empty_without_any_rule() {
+        assert!(Plan::default().is_empty());
+        let plan = json!({"^9": {"prefix": "+"}});
+        assert!(!Plan::from_object("dial_plan", plan.as_object().unwrap()).is_empty());
+    }
 }

@@ -173,6 +173,18 @@ async fn a_caller_without_number_and_name_is_called_by_the_account_or_the_system
 }
 
 #[tokio::test]
+async fn a_caller_without_number_and_name_is_called_so_even_if_rewritten_to_nothing() {
+    let store = json!({"rewrite_cid_number": "", "rewrite_cid_name": ""});
+    let mut caller = call(json!({ "Key-Value-Store": store })).into_object();
+    for key in [NUMBER, NAME] {
+        caller.shift_remove(key);
+    }
+    let (call, _, _) = ready(&documents(both(), json!({})), Call::new(caller)).await;
+    assert_eq!(call.text(NUMBER).as_deref(), Some("anonymous"));
+    assert_eq!(call.text(NAME).as_deref(), Some("unknown"));
+}
+
+#[tokio::test]
 async fn a_caller_id_that_kazoo_would_look_up_is_told() {
     let settings = BootstrapSettings { ensure_valid_caller_id: true, ..Default::default() };
     let outside = |variables: Value| json!({"Inception": "x", "Custom-Channel-Vars": variables});

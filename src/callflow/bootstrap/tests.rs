@@ -224,6 +224,11 @@ async fn music_encryption_and_privacy_become_channel_variables() {
         ),
         (json!({"music_on_hold": {"media_id": ""}}), json!({}), json!({})),
         (
+            json!({"media": {"encryption": {"methods": ["srtp", "dtls"]}}}),
+            json!({}),
+            json!({"RTP-Secure-Media": "true"}),
+        ),
+        (
             json!({"media": {"encryption": {"methods": ["zrtp", "srtp", "dtls"]}}}),
             json!({"RTP-Secure-Media": "true"}),
             json!({"ZRTP-Secure-Media": "true", "ZRTP-Enrollment": "true"}),

@@ -71,3 +71,12 @@ async fn no_match_takes_calls_of_the_accounts_own() {
         assert_eq!(allow, Ok(allowed), "{members}");
     }
 }
+
+#[test]
+fn a_call_says_whether_somebody_transferred_it() {
+    assert!(!is_transferred(&call(json!({}))));
+    assert!(!is_transferred(&variables(json!({"Authorizing-ID": "dev"}))));
+    for key in BY {
+        assert!(is_transferred(&variables(json!({key: "<sip:nobody@a.b>"}))), "{key}");
+    }
+}

@@ -158,6 +158,15 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_a_boolean_is_as_good_as_one() {
+        for flag in [json!(true), json!("true"), json!("false")] {
+            let mut body = fixtures::object("conf_doc_edited.json");
+            body.insert("Is-Soft-Deleted".to_owned(), flag);
+            assert_eq!(change_of(&Value::Object(body)).unwrap().change, Change::DocEdited);
+        }
+    }
+
+    #[test]
     fn a_notice_that_kazoo_would_refuse_is_rejected() {
         for (header, value, reason) in [
             ("ID", json!(null), RejectReason::MissingHeader),

@@ -75,11 +75,13 @@ impl Execute {
             .or_else(|| json::text(&self.call, header::FETCH_ID))
     }
 
-    /// The account whose call it is, as the call says.
+    /// The account whose call it is: the call's own member, which is what callflow reads, else the
+    /// channel variable.
     pub fn account_id(&self) -> Option<String> {
-        json::object(&self.call, header::CUSTOM_CHANNEL_VARS)
-            .and_then(|vars| json::text(vars, "Account-ID"))
-            .or_else(|| json::text(&self.call, "Account-ID"))
+        json::text(&self.call, "Account-ID").or_else(|| {
+            let vars = json::object(&self.call, header::CUSTOM_CHANNEL_VARS)?;
+            json::text(vars, "Account-ID")
+        })
     }
 
     /// The message as it came, except for the order of its members and an empty `Data` where it
@@ -173,6 +175,23 @@ mod tests {
                 None => drop(body.remove("Data")),
             });
             assert_eq!(read.unwrap().data, Object::new());
+        }
+    }
+
+    /// As for the documents that are read for it, and for the limit of its account.
+    #[test]
+    fn a_call_is_of_the_account_that_it_names_before_its_channel_does() {
+        for (own, variable, account) in [
+            (json!("own"), json!("variable"), Some("own")),
+            (json!(""), json!("variable"), Some("variable")),
+            (json!("own"), json!(null), Some("own")),
+            (json!(""), json!(""), None),
+        ] {
+            let read = execute(|body| {
+                body["Call"]["Account-ID"] = own.clone();
+                body["Call"]["Custom-Channel-Vars"]["Account-ID"] = variable;
+            });
+            assert_eq!(read.unwrap().account_id().as_deref(), account);
         }
     }
 

@@ -232,8 +232,31 @@ mod tests {
         ] {
             assert_eq!(waiting(body.to_string().as_bytes()), None, "{body}");
         }
-        let long = swollen("callflow_action_execute.json", 1, LARGEST_OUTLINE);
-        assert_eq!(waiting(long.as_bytes()), None);
+    }
+
+    #[test]
+    fn nobody_is_looked_for_in_a_message_larger_than_the_outlines_limit() {
+        let of_bytes = |bytes: usize| {
+            let without = swollen("callflow_action_execute.json", 1, 0).len();
+            swollen("callflow_action_execute.json", 1, bytes - without)
+        };
+        assert!(waiting(of_bytes(LARGEST_OUTLINE).as_bytes()).is_some());
+        assert_eq!(waiting(of_bytes(LARGEST_OUTLINE + 1).as_bytes()), None);
+    }
+
+    #[test]
+    fn of_what_workers_send_each_other_only_a_job_has_a_caller_who_waits() {
+        let said = |name: &str| {
+            let body = json!({
+                "Event-Category": CATEGORY, "Event-Name": name, "Call-ID": "c",
+                "Control-Queue": "q",
+            });
+            waiting(body.to_string().as_bytes())
+        };
+        let control_queue = Address::queue("q");
+        let caller = WaitingCaller { call_id: "c".to_owned(), control_queue };
+        assert_eq!(said("route_job"), Some(Waiting::Caller(caller)));
+        assert_eq!(said("route_offer"), None);
     }
 
     #[test]

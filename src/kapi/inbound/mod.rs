@@ -240,6 +240,13 @@ mod tests {
     }
 
     #[test]
+    fn a_long_text_from_outside_is_cut_and_says_so() {
+        let (whole, long) = ("é".repeat(80), "é".repeat(81));
+        assert_eq!(shorten(&whole), whole);
+        assert_eq!(shorten(&long), format!("{whole}…"));
+    }
+
+    #[test]
     fn json_nested_too_deeply_is_rejected() {
         let payload = "[".repeat(105);
         let delivered = Delivered {

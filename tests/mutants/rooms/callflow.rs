@@ -1,0 +1,13 @@
+//! `callflow`, for `tests/mutants/run`.
+#![allow(dead_code, unused_imports, missing_docs)]
+
+pub mod call;
+pub mod callflow;
+pub mod directory {
+    mod ids;
+    pub use ids::{AccountId, Database};
+}
+pub mod dynamic_cid;
+pub mod json;
+pub mod numbers;
+pub mod pattern;
