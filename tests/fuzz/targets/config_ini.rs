@@ -22,13 +22,16 @@ pub fn run(data: &[u8]) {
     assert!(shown.starts_with(&format!("/etc/kazoo/config.ini: line {line}: ")), "{shown}");
 }
 
+/// Words of ours that have the length of a value.
+const OURS: &str = "this is neither `[section]` nor `key = value`";
+
 /// What an error or a trace says may be logged, so no value may stand in it.
 fn hides_values(text: &str, shown: &str) {
     for line in lines(text).filter(|line| !line.trim_start().starts_with('[')) {
         let Some((_, value)) = line.split_once('=') else { continue };
         let value = value.trim().trim_matches('"');
         // A shorter one may be a word of ours by chance.
-        if value.len() >= 12 && text.matches(value).count() == 1 {
+        if value.len() >= 12 && text.matches(value).count() == 1 && !OURS.contains(value) {
             assert!(!shown.contains(value), "{shown}");
         }
     }
