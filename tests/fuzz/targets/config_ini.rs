@@ -22,8 +22,9 @@ pub fn run(data: &[u8]) {
     assert!(shown.starts_with(&format!("/etc/kazoo/config.ini: line {line}: ")), "{shown}");
 }
 
-/// Words of ours that have the length of a value.
-const OURS: &str = "this is neither `[section]` nor `key = value`";
+/// Our own words about a mistake; a value may be a part of them by chance.
+const OURS: &str = "a quote is not closed\na section's name is not closed with `]`\n\
+                    there is no key before `=`\nthis is neither `[section]` nor `key = value`";
 
 /// What an error or a trace says may be logged, so no value may stand in it.
 fn hides_values(text: &str, shown: &str) {
