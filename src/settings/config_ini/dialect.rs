@@ -55,9 +55,10 @@ fn translate(line: &str) -> Result<String, &'static str> {
     for character in line.chars() {
         match character {
             ';' if !quoted => break,
+            // In a section's name both are letters like any other.
+            '"' | '=' if !quoted && in_section_name(&content) => {}
             '"' => quoted = !quoted,
-            // A section's name may have one, and that assigns nothing.
-            '=' if !quoted => assigns |= !in_section_name(&content),
+            '=' if !quoted => assigns = true,
             // To `rust-ini` a key ends at either, quoted or not; keys of KAZOO may have them.
             '=' | ':' if !assigns => content.push('\\'),
             '#' | '\'' | '\\' => content.push('\\'),
@@ -172,6 +173,13 @@ mod tests {
         let sections = parse("[a=b] \"c=\"d = e\nf = 1").unwrap();
         assert_eq!(sections[0].name(), "a=b");
         assert_eq!(sections[0].keys().collect::<Vec<_>>(), ["\"c=\"d", "f"]);
+    }
+
+    /// What the fuzz target `config_ini` asks for: a value in quotes was taken for a comment's begin.
+    #[test]
+    fn a_quote_in_the_name_of_a_section_quotes_nothing() {
+        let expected = ("a\"b".to_owned(), "c".to_owned(), "d;e".to_owned());
+        assert_eq!(entries("[a\"b] c = \"d;e\""), [expected]);
     }
 
     #[test]
