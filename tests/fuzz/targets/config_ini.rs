@@ -22,9 +22,10 @@ pub fn run(data: &[u8]) {
     assert!(shown.starts_with(&format!("/etc/kazoo/config.ini: line {line}: ")), "{shown}");
 }
 
-/// Our own words about a mistake; a value may be a part of them by chance.
+/// Our own words; a value may be a part of them by chance.
 const OURS: &str = "a quote is not closed\na section's name is not closed with `]`\n\
-                    there is no key before `=`\nthis is neither `[section]` nor `key = value`";
+                    there is no key before `=`\nthis is neither `[section]` nor `key = value`\n\
+                    ConfigIni { path: None, sections: [] }";
 
 /// What an error or a trace says may be logged, so no value may stand in it.
 fn hides_values(text: &str, shown: &str) {
