@@ -56,8 +56,8 @@ impl Gate {
             .ok_or(Limit::Calls)
     }
 
-    /// Lets a call in that was let in before, by a worker that has just put it on disk and is about
-    /// to give its place back; without a place where there is none.
+    /// Lets a call in that was let in before, by a worker that gave its place back to put it on disk;
+    /// without a place where there is none.
     pub(super) async fn let_in_again(&self) -> Pass {
         let place = timeout(self.patience, Arc::clone(&self.places).acquire_owned()).await;
         Pass { _place: place.ok().and_then(Result::ok) }

@@ -169,7 +169,8 @@ async fn give_back(session: &Session, receipt: Option<Receipt>) {
     }
 }
 
-/// Lets the flow go on that waits for an execute we do not serve; `kind` says why.
+/// Lets the flow go on that waits for an execute we do not serve, and leaves a record of it; `kind`
+/// says why.
 pub(super) async fn release(
     shared: &Shared,
     session: &Session,
