@@ -5,7 +5,7 @@ use tokio::{sync::oneshot, time::sleep_until};
 use super::{
     Delivery, EndReason, Link, LinkError, Outgoing, Published, Receipt, Settling,
     link::Inner,
-    outgoing::Prepared,
+    outgoing::{Clock, Prepared},
     reason::Step,
     transactions::{Fate, Request},
 };
@@ -35,15 +35,14 @@ impl Link {
     ) -> Result<Vec<Published>, LinkError> {
         let inner = &self.inner;
         receipts.iter().try_for_each(|receipt| inner.accept(receipt))?;
-        let prepared = messages.into_iter().map(|message| Prepared::new(message, &inner.clock));
-        let messages = prepared.collect::<Result<Vec<_>, _>>()?;
+        let prepared = prepare(messages, &inner.clock)?;
         if let Some(open) = inner.transactions.overloaded() {
             receipts.into_iter().try_for_each(|receipt| self.requeue(receipt))?;
             return Err(LinkError::Overloaded { open });
         }
         let (tell, told) = oneshot::channel();
         let deliveries = receipts.into_iter().map(|receipt| (receipt, Fate::Done)).collect();
-        let request = Request { deliveries, messages, tell: Some(tell) };
+        let request = Request { deliveries, messages: prepared, tell: Some(tell) };
         let id = inner.transactions.add(request).ok_or_else(|| inner.down())?;
         // The transaction has a deadline of its own, except while the broker takes nothing.
         let given_up = async {
@@ -136,4 +135,18 @@ impl Inner {
             self.fail(Step::Serve("acknowledgements").reason(&self.broker, &error))
         })
     }
+}
+
+/// Messages as they are sent.
+fn prepare<'a>(
+    messages: impl IntoIterator<Item = Outgoing<'a>>,
+    clock: &Clock,
+) -> Result<Vec<Prepared>, LinkError> {
+    let messages = messages.into_iter();
+    // No room for more: thousands may wait for the broker's disk at once.
+    let mut prepared = Vec::with_capacity(messages.size_hint().0);
+    for message in messages {
+        prepared.push(Prepared::new(message, clock)?);
+    }
+    Ok(prepared)
 }

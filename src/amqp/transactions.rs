@@ -1,6 +1,6 @@
 //! Messages and settled deliveries that take effect together, for many callers at once.
 //!
-//! One task per session takes whatever is waiting, sends it, and commits it in one transaction;
+//! One task per session takes what is waiting, sends it, and commits it in one transaction;
 //! meanwhile the next group gathers. What is committed for one caller is committed for all of its
 //! group or for none.
 //!
@@ -52,6 +52,10 @@ const MAX_CAUSE: Duration = Duration::from_millis(500);
 /// confirmed is handed out again, and answered again, should this worker die within.
 const LINGER: Duration = Duration::from_millis(5);
 
+/// Requests that are carried out together at most. The library keeps everything of a transaction until
+/// it is written, and never gives back the room for it.
+const MAX_GROUP: usize = 256;
+
 /// What becomes of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -97,6 +101,15 @@ impl Request {
 impl Waiting {
     fn is_urgent(&self) -> bool {
         self.closed || self.urgent
+    }
+
+    /// The next group, the oldest requests first.
+    fn take(&mut self) -> Vec<Request> {
+        let most = self.requests.len().min(MAX_GROUP);
+        let rest = self.requests.split_off(most);
+        self.urgent = rest.iter().any(|(_, request)| request.is_urgent());
+        let group = std::mem::replace(&mut self.requests, rest);
+        group.into_iter().map(|(_, request)| request).collect()
     }
 }
 
@@ -189,11 +202,7 @@ impl Transactions {
     }
 
     fn take(&self) -> Vec<Request> {
-        let mut waiting = self.lock();
-        waiting.urgent = false;
-        let requests = std::mem::take(&mut waiting.requests);
-        drop(waiting);
-        requests.into_iter().map(|(_, request)| request).collect()
+        self.lock().take()
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -331,5 +340,39 @@ pub(super) fn send_now(request: impl Future<Output = lapin::Result<()>>) -> lapi
 impl std::fmt::Debug for Transactions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Transactions").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request to settle one delivery; somebody waits for it where `tell` is given.
+    fn request(tag: u64, tell: Option<oneshot::Sender<Vec<Published>>>) -> (u64, Request) {
+        let deliveries = vec![(Receipt::mock(tag), Fate::Done)];
+        (tag, Request { deliveries, messages: Vec::new(), tell })
+    }
+
+    fn tags(group: &[Request]) -> Vec<u64> {
+        let deliveries = group.iter().flat_map(|request| &request.deliveries);
+        deliveries.map(|(receipt, _)| receipt.tag).collect()
+    }
+
+    #[test]
+    fn a_crowd_is_carried_out_in_groups_in_its_order() {
+        let (tell, _told) = oneshot::channel();
+        let (crowd, last) = (MAX_GROUP as u64 + 2, MAX_GROUP as u64);
+        let mut waiting = Waiting {
+            requests: (0..last).map(|tag| request(tag, None)).collect(),
+            urgent: true,
+            ..Waiting::default()
+        };
+        waiting.requests.push(request(last, Some(tell)));
+        waiting.requests.push(request(last + 1, None));
+        assert_eq!(tags(&waiting.take()), (0..last).collect::<Vec<_>>());
+        assert!(waiting.is_urgent(), "somebody still waits");
+        assert_eq!(tags(&waiting.take()), (last..crowd).collect::<Vec<_>>());
+        assert!(!waiting.is_urgent() && waiting.requests.is_empty());
+        assert_eq!(tags(&waiting.take()), Vec::<u64>::new());
     }
 }
