@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_channel::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::amqp::{Link, LinkError, Outgoing, Published, Receipt};
@@ -11,6 +12,10 @@ use crate::kapi::{Exchange, Identity, Inbound, Message};
 
 /// Events a job may leave unheard; a caller cannot press keys faster than they are handled.
 const MAILBOX: usize = 256;
+
+/// Calls that may be opened with the broker at once: that takes more room than waiting for a caller,
+/// and more at once are not through any sooner.
+const OPENINGS: usize = 256;
 
 /// Where the broker keeps a message that nobody has taken yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +35,7 @@ pub(super) struct Session {
     /// Cancelled when the session ends: the broker then redelivers what was not acknowledged.
     pub(super) ended: CancellationToken,
     jobs: Mutex<Jobs>,
+    openings: Semaphore,
 }
 
 #[derive(Default)]
@@ -44,12 +50,20 @@ impl Session {
     /// A session over a link.
     pub(super) fn new(link: Link, node: &str) -> Self {
         let identity = Identity::new(node, link.reply_queue());
-        Self { link, identity, ended: CancellationToken::new(), jobs: Mutex::default() }
+        let (ended, jobs) = Default::default();
+        Self { link, identity, ended, jobs, openings: Semaphore::new(OPENINGS) }
     }
 
     /// The error of whatever is asked of a session that has ended.
     pub(super) fn over(&self) -> LinkError {
         self.link.over()
+    }
+
+    /// A call's turn to be opened: to have its events bound, and to be told what comes first. Whoever
+    /// has one waits for the broker alone, and no longer than that may take.
+    pub(super) async fn opening(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.openings.acquire().await.ok()
     }
 
     /// Publishes a message and waits until the broker has it.

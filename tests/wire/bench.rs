@@ -135,7 +135,8 @@ async fn the_figures_are_those_of_the_contract(world: &World) -> Result<()> {
 
 async fn weights_workers_and_waiting_calls_are_measured(world: &World) -> Result<()> {
     let arguments = ["--calls", "200", "--concurrency", "16", "--workers", "2", "--rate", "150"];
-    let mixed = ["--mix", "list:30*2,manual", "--manual-waiting", "40"];
+    // More at each worker than are opened with the broker at once.
+    let mixed = ["--mix", "list:30*2,manual", "--manual-waiting", "700"];
     let figures = figures(world, &[&arguments[..], &mixed].concat()).await?;
     let run = &figures["runs"][0];
     consistent(run, 200)?;
@@ -145,7 +146,7 @@ async fn weights_workers_and_waiting_calls_are_measured(world: &World) -> Result
     let shared: u64 = shares.values().filter_map(Value::as_u64).sum();
     ensure!(shares.len() == 2 && shared == 200, "{shares:?}");
     let waiting = &figures["manual_waiting"];
-    ensure!(waiting["calls"] == 40 && waiting["lost"] == 0, "{waiting}");
+    ensure!(waiting["calls"] == 700 && waiting["lost"] == 0, "{waiting}");
     ensure!(number(waiting, "/rss_kib")? > 0.0, "{waiting}");
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_channel::mpsc;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use self::record::callflow;
@@ -25,8 +26,9 @@ use crate::dynamic_cid::{
     Action, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question, Step,
 };
 use crate::json::Object;
-use crate::kapi::inbound::EventName;
-use crate::kapi::{self, Inbound, Message};
+use crate::kapi::inbound::{EventName, WaitingFlow};
+use crate::kapi::result::Executor;
+use crate::kapi::{self, Inbound};
 use crate::operations::records::{Record, now_ms};
 use crate::operations::running::{RunningCall, Serving};
 
@@ -149,14 +151,14 @@ impl<'a> Conversation<'a> {
     }
 
     /// Runs the action to its outcome. Effects are sent when it has to wait for the call; what is
-    /// left is held. `notice` goes out before the first wait.
+    /// left is held. The flow that waits is told before the first wait that the answer takes time.
     pub(super) async fn run(
         &mut self,
         gathered: Box<Gathered>,
-        notice: Option<Box<Message>>,
+        flow: Option<&WaitingFlow>,
     ) -> Result<Box<Decided>, Interrupted> {
         let mut away = None;
-        let decided = self.drive(gathered, notice, &mut away).await;
+        let decided = self.drive(gathered, flow, &mut away).await;
         self.fetch(&mut away);
         decided
     }
@@ -165,7 +167,7 @@ impl<'a> Conversation<'a> {
     async fn drive(
         &mut self,
         gathered: Box<Gathered>,
-        mut notice: Option<Box<Message>>,
+        mut flow: Option<&WaitingFlow>,
         away: &mut Option<Packed>,
     ) -> Result<Box<Decided>, Interrupted> {
         let (mut action, mut step) = start(gathered, self.now());
@@ -185,7 +187,9 @@ impl<'a> Conversation<'a> {
                 Next::Wait { wake_at } => {
                     // The caller may take minutes, and so may thousands of others.
                     away.get_or_insert_with(|| Packed::new(&mut self.call));
-                    Box::pin(self.before_waiting(notice.take())).await?;
+                    let opening = self.opening().await;
+                    Box::pin(self.before_waiting(flow.take())).await?;
+                    drop(opening);
                     let event = self.next_event(wake_at).await?;
                     self.directory = self.shared.reading();
                     event
@@ -203,10 +207,12 @@ impl<'a> Conversation<'a> {
     }
 
     /// What has to be in place before the call is waited for.
-    async fn before_waiting(&mut self, notice: Option<Box<Message>>) -> Result<(), Interrupted> {
+    async fn before_waiting(&mut self, flow: Option<&WaitingFlow>) -> Result<(), Interrupted> {
         self.hear_the_call().await?;
-        if let Some(notice) = notice {
-            self.session.publish(&notice, false).await?;
+        if let Some(WaitingFlow { server_id, msg_id, .. }) = flow {
+            let executor = Executor { server_id, msg_id, call_id: &self.call_id };
+            let accepted = kapi::result::accepted(&self.session.identity, executor);
+            self.session.publish(&accepted, false).await?;
         }
         self.send_held(Before::Everything).await
     }
@@ -221,6 +227,17 @@ impl<'a> Conversation<'a> {
     }
 
     // --- events -----------------------------------------------------------------------------
+
+    /// The call's turn to be opened, where it is not open yet; to be given back when it is.
+    async fn opening(&self) -> Option<SemaphorePermit<'a>> {
+        if self.listening { None } else { self.session.opening().await }
+    }
+
+    /// [`hear_the_call`](Self::hear_the_call) in its turn, which ends with that.
+    async fn open(&mut self) -> Result<(), LinkError> {
+        let _opening = self.opening().await;
+        Box::pin(self.hear_the_call()).await
+    }
 
     /// Binds the call's events; to be done before the first command that is waited for.
     pub(super) async fn hear_the_call(&mut self) -> Result<(), LinkError> {
@@ -242,7 +259,10 @@ impl<'a> Conversation<'a> {
     /// outage thousands may wait for this, so the call is put away meanwhile.
     pub(super) async fn is_still_there(&mut self) -> Result<channel::State, LinkError> {
         let packed = Packed::new(&mut self.call);
-        let state = self.channel_state().await;
+        let state = match self.open().await {
+            Ok(()) => self.channel_state().await,
+            Err(error) => Err(error),
+        };
         packed.restore(&mut self.call);
         state
     }

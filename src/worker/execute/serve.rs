@@ -7,6 +7,7 @@ use super::unsent;
 use crate::amqp::{HELD_QUEUE, LinkError, Published, Receipt};
 use crate::call::Call;
 use crate::dynamic_cid::Mode;
+use crate::json::Object;
 use crate::kapi::command::Dialect;
 use crate::kapi::inbound::{Execute, WaitingFlow};
 use crate::kapi::result::Executor;
@@ -101,7 +102,14 @@ fn conversation<'a>(
 }
 
 impl Execution<'_> {
-    async fn serve(&mut self, execute: Box<Execute>, doubtful: bool) -> Result<Served, LinkError> {
+    async fn serve(
+        &mut self,
+        mut execute: Box<Execute>,
+        doubtful: bool,
+    ) -> Result<Served, LinkError> {
+        let data = std::mem::take(&mut execute.data);
+        // Nothing else is needed of what is on disk already.
+        let to_hold = (!self.held).then_some(execute);
         if doubtful {
             match Box::pin(self.conversation.is_still_there()).await? {
                 channel::State::Active => {}
@@ -124,7 +132,7 @@ impl Execution<'_> {
                 &conversation.directory,
                 conversation.account.as_ref(),
                 &conversation.call,
-                execute.data.clone(),
+                data,
                 Seam::Execute,
             ))
             .instrument(tracing::debug_span!("gather"))
@@ -133,10 +141,9 @@ impl Execution<'_> {
         shared.reports.departures(&gathered.bad_departures);
         shared.reports.settings(&gathered.context.config);
         let mode = gathered.job.mode();
-        if mode == Mode::Manual && !self.held {
-            return Ok(Served::ToHold(self.pack(execute)));
+        if let (Mode::Manual, Some(execute)) = (mode, to_hold) {
+            return Ok(Served::ToHold(self.pack(execute, gathered.job.data)));
         }
-        drop(execute);
         match self.act(gathered).await {
             Ok(served) => Ok(served),
             Err(interrupted) => Box::pin(self.interrupted(interrupted, mode.as_str())).await,
@@ -144,18 +151,17 @@ impl Execution<'_> {
     }
 
     /// The call for the disk; nothing of it is left here.
-    fn pack(&mut self, mut execute: Box<Execute>) -> Vec<u8> {
+    fn pack(&mut self, mut execute: Box<Execute>, data: Object) -> Vec<u8> {
         execute.call = self.conversation.call.take().into_object();
+        execute.data = data;
         let identity = &self.conversation.session.identity;
         kapi::held::message(&execute, identity, HELD_QUEUE).payload()
     }
 
     /// Runs the action and answers.
     async fn act(&mut self, gathered: Box<Gathered>) -> Result<Served, Interrupted> {
-        let identity = &self.conversation.session.identity;
         // KAZOO is told that the answer will take its time, where it does.
-        let accepted = Box::new(kapi::result::accepted(identity, self.executor()));
-        let action = self.conversation.run(gathered, Some(accepted));
+        let action = self.conversation.run(gathered, Some(self.flow));
         let decided = action.instrument(tracing::debug_span!("action")).await?;
         Box::pin(self.end(&decided)).await
     }
