@@ -229,3 +229,18 @@ async fn the_recorded_devices_answer_as_recorded() {
         assert!(read.dial_plan().unwrap().is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_user_is_endpoint_and_owner_in_one() {
+    let beyond = json!({"call_restriction": {"closed_groups": {"action": "deny"}}});
+    let user = document("end", "user", beyond.clone());
+    assert_eq!(
+        read(&Map::of([user]), Some("end")).await,
+        EndpointRestrictions::Merged(with(beyond, json!({"dial_plan": {}}))),
+        "what no classifier names is kept, as of any endpoint"
+    );
+    let user = document("end", "user", json!({"call_restriction": "none"}));
+    let read = read(&Map::of([user]), Some("end")).await;
+    let EndpointRestrictions::Broken { reason, .. } = &read else { panic!("{read:?}") };
+    assert!(reason.to_string().contains("of the owner `end`"), "{reason}");
+}

@@ -19,6 +19,7 @@ pub mod directory {
     mod cached;
     mod category;
     mod clock;
+    mod derived;
     mod error;
     mod folder;
     mod heavy;
