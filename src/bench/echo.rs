@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use lapin::Connection;
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
@@ -22,16 +23,6 @@ use crate::kapi::{ActionResult, Address, Identity};
 /// The first part of all names the echo declares; a random part follows.
 pub const PREFIX: &str = "kazoo_dynamic_cid.bench.";
 
-/// Echoes until stopped. `prefix` stands in front of the names of its exchanges and queues.
-pub async fn serve(brokers: Vec<Broker>, node: &str, prefix: &str, prefetch: u16, stop: Stop) {
-    let topology = topology(prefix);
-    let mut config = SessionConfig::new(brokers, node, topology);
-    config.prefetch = prefetch;
-    let echo = Echo { node: node.to_owned(), prefix: prefix.to_owned(), session: Mutex::default() };
-    let (state, _states) = watch::channel(SessionState::default());
-    supervise(config, Arc::new(echo), stop, state).await;
-}
-
 /// The one queue of work, acknowledged message by message.
 fn topology(prefix: &str) -> Topology {
     let mut topology = Topology::execute(std::iter::empty::<String>()).prefixed(prefix);
@@ -42,9 +33,11 @@ fn topology(prefix: &str) -> Topology {
     topology
 }
 
-struct Echo {
+/// An echo.
+pub struct Echo {
     node: String,
     prefix: String,
+    work: Duration,
     session: Mutex<Option<(Link, Arc<Identity>)>>,
 }
 
@@ -61,6 +54,22 @@ struct Execute<'a> {
 }
 
 impl Echo {
+    /// An echo that computes for so long before each answer. `prefix` stands in front of the names
+    /// of its exchanges and queues.
+    pub fn new(node: &str, prefix: &str, work: Duration) -> Self {
+        let (node, prefix) = (node.to_owned(), prefix.to_owned());
+        Self { node, prefix, work, session: Mutex::default() }
+    }
+
+    /// Echoes until stopped.
+    pub async fn serve(self, brokers: Vec<Broker>, prefetch: u16, stop: Stop) {
+        let topology = topology(&self.prefix);
+        let mut config = SessionConfig::new(brokers, &self.node, topology);
+        config.prefetch = prefetch;
+        let (state, _states) = watch::channel(SessionState::default());
+        supervise(config, Arc::new(self), stop, state).await;
+    }
+
     fn session(&self) -> std::sync::MutexGuard<'_, Option<(Link, Arc<Identity>)>> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,7 +84,9 @@ impl Handler for Echo {
     fn work(&self, delivery: Delivery) {
         let Some((link, identity)) = self.session().clone() else { return };
         let exchange = format!("{}targeted", self.prefix);
+        let work = self.work;
         tokio::spawn(async move {
+            compute(work);
             if let Err(error) = answer(&link, &identity, &exchange, delivery).await {
                 tracing::warn!(%error, "a call was not echoed");
             }
@@ -86,6 +97,14 @@ impl Handler for Echo {
 
     fn disconnected(&self, _reason: &EndReason) {
         *self.session() = None;
+    }
+}
+
+/// Keeps a thread busy, as a worker that decides would.
+fn compute(time: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < time {
+        std::hint::spin_loop();
     }
 }
 

@@ -22,7 +22,7 @@ mod waiting;
 use std::time::Duration;
 
 pub use account::{AccountError, TestAccount};
-pub use echo::{PREFIX, remove as remove_echo, serve as serve_echo};
+pub use echo::{Echo, PREFIX, remove as remove_echo};
 pub use line::LineError;
 pub use mix::{Mix, MixError};
 pub use process::ProcessError;
@@ -62,6 +62,8 @@ pub struct Options {
     pub manual_waiting: usize,
     /// How long an answer may take.
     pub patience: Duration,
+    /// How long the echo computes before it answers, in microseconds.
+    pub echo_work_us: u32,
 }
 
 /// All that was measured.

@@ -63,7 +63,8 @@ impl Bench {
         }
         let prefetch = settings.limits.prefetch.value.to_string();
         let node = format!("bench_echo@{}", host(&settings.node.value));
-        let arguments = ["bench-echo", "--prefix", prefix, "--node", &node];
+        let work = options.echo_work_us.to_string();
+        let arguments = ["bench-echo", "--prefix", prefix, "--node", &node, "--work", &work];
         let arguments = [&arguments[..], &["--prefetch", &prefetch]].concat();
         let echo_child = Process::start("the echo", &arguments, settings)?;
         let way = async |prefix: &str, answerer, resumes| {

@@ -11,7 +11,7 @@ use super::call::{Seam, alone};
 use super::run::brokers;
 use super::{CliError, OutputFormat};
 use crate::amqp::{Broker, EXECUTE_QUEUE, HELD_QUEUE, JOBS_QUEUE, ROUTE_QUEUE, Stop};
-use crate::bench::{self, Mix, Options, PREFIX, Report, TestAccount};
+use crate::bench::{self, Echo, Mix, Options, PREFIX, Report, TestAccount};
 use crate::peer::{Peer, Workers};
 use crate::settings::{Environment, Origin, Process, ServerUri, Settings, Sourced};
 
@@ -78,6 +78,15 @@ pub struct BenchArgs {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=20_000))]
     pub manual_waiting: Option<u16>,
 
+    /// Let the echo compute for so long before it answers: what time spent on a call costs here
+    #[arg(
+        long,
+        value_name = "MICROSECONDS",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(..=100_000)
+    )]
+    pub echo_work: u32,
+
     /// Place the calls although other nodes of a cluster would hear them
     #[arg(long)]
     pub on_live_cluster: bool,
@@ -121,6 +130,10 @@ pub struct EchoArgs {
     /// In front of the names of its exchanges and queues
     #[arg(long, value_name = "PREFIX")]
     pub prefix: String,
+
+    /// How long it computes before it answers
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 0)]
+    pub work: u32,
 }
 
 /// Measures, and prints the figures on standard output.
@@ -156,9 +169,8 @@ pub async fn echo(args: EchoArgs, settings: Settings) -> Result<ExitCode, CliErr
     let (brokers, stop) = (brokers(&settings)?, Stop::default());
     let (node, prefetch) = (settings.node.value.clone(), settings.limits.prefetch.value);
     let stopping = stop.clone();
-    let serving = tokio::spawn(async move {
-        bench::serve_echo(brokers, &node, &args.prefix, prefetch, stopping).await;
-    });
+    let echo = Echo::new(&node, &args.prefix, Duration::from_micros(args.work.into()));
+    let serving = tokio::spawn(async move { echo.serve(brokers, prefetch, stopping).await });
     signals.stopped().await;
     stop.session.cancel();
     // It closes its connection or not; either way it is over.
@@ -203,6 +215,7 @@ fn options(args: &BenchArgs) -> Result<Options, CliError> {
         workers: if args.worker.is_some() { 0 } else { usize::from(args.workers) },
         manual_waiting: args.manual_waiting.map_or(0, usize::from),
         patience: Duration::from_secs(args.timeout),
+        echo_work_us: args.echo_work,
     })
 }
 
