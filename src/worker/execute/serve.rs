@@ -169,8 +169,16 @@ impl Execution<'_> {
     async fn end(&mut self, decided: &Decided) -> Result<Served, Interrupted> {
         let span = tracing::debug_span!("answer");
         let answer = self.answer(decided).instrument(span.clone()).await;
+        let Some(result) = &answer.result else {
+            self.conversation.log(decided, answer.kind);
+            return self.refuse().instrument(span).await;
+        };
+        let last_words = self.conversation.take_held(answer.before)?;
+        let mode = decided.action.mode().as_str();
+        let told = self.tell_behind(last_words, result, answer.kind, mode).instrument(span).await;
+        // Now that nobody waits for it; under load the next call would, too.
         self.conversation.log(decided, answer.kind);
-        self.carry_out(&answer, decided.action.mode()).instrument(span).await
+        told.map_err(Interrupted::Failed)
     }
 
     /// Chooses the answer, and tells operators where the node could not be located.
@@ -197,15 +205,6 @@ impl Execution<'_> {
     fn executor(&self) -> Executor<'_> {
         let WaitingFlow { server_id, msg_id, .. } = self.flow;
         Executor { server_id, msg_id, call_id: &self.conversation.call_id }
-    }
-
-    async fn carry_out(&mut self, answer: &Answer, mode: Mode) -> Result<Served, Interrupted> {
-        let Some(result) = &answer.result else {
-            return self.refuse().await;
-        };
-        let last_words = self.conversation.take_held(answer.before)?;
-        let told = self.tell_behind(last_words, result, answer.kind, mode.as_str()).await;
-        told.map_err(Interrupted::Failed)
     }
 
     /// The caller hears why and is hung up. No result: one would start a stacked flow, and KAZOO's
