@@ -1,6 +1,7 @@
 //! What goes into the action and what comes out of it.
 
 use crate::call::Destination;
+use crate::json::{self, Object};
 
 use super::Reason;
 
@@ -112,6 +113,18 @@ pub enum Endpoint {
     /// KAZOO dies when it merges the endpoint; this is the merge in which the misshapen values say
     /// nothing.
     Broken(serde_json::Value),
+}
+
+impl Endpoint {
+    /// Its dial plan; `None` where there is no endpoint.
+    pub fn dial_plan(&self) -> Option<&Object> {
+        match self {
+            Self::None => None,
+            Self::Merged(merged) | Self::Broken(merged) => {
+                json::object(merged.as_object()?, "dial_plan")
+            }
+        }
+    }
 }
 
 /// A callflow that serves a destination.

@@ -160,6 +160,20 @@ pub struct Route {
     pub routed: Routed,
     /// The callflow that was found.
     pub found: Option<Found>,
+    /// The id of the endpoint that was merged for it.
+    pub endpoint_id: Option<String>,
+}
+
+impl Route {
+    /// The endpoint with this id, where it was merged.
+    pub fn endpoint(&self, id: &str) -> Option<&Endpoint> {
+        match &self.routed {
+            Routed::Found { endpoint, .. } if self.endpoint_id.as_deref() == Some(id) => {
+                Some(endpoint)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Looks up who serves a destination and, where asked for, what the caller's endpoint may call.
@@ -171,7 +185,7 @@ pub async fn route(
     restrictions: bool,
     context: &Context,
 ) -> Route {
-    let unserved = |routed| Route { routed, found: None };
+    let unserved = |routed| Route { routed, found: None, endpoint_id: None };
     let Some(account) = account else {
         return unserved(Routed::NotFound);
     };
@@ -190,7 +204,8 @@ pub async fn route(
         Endpoint::None
     };
     let target = RouteTarget { callflow_id: found.id.clone(), no_match: found.no_match };
-    Route { routed: Routed::Found { target, endpoint }, found: Some(found) }
+    let endpoint_id = authorizing_id.filter(|_| restrictions).map(str::to_owned);
+    Route { routed: Routed::Found { target, endpoint }, found: Some(found), endpoint_id }
 }
 
 async fn endpoint(
@@ -213,7 +228,8 @@ async fn endpoint(
     }
 }
 
-/// What off-net nodes dial when a call goes to `destination`.
+/// What off-net nodes dial when a call goes to `destination`, by the dial plan of an endpoint that
+/// `route` may have merged already.
 ///
 /// Source: `cf_resources.erl` (`get_to_did`).
 pub async fn did(
@@ -222,8 +238,14 @@ pub async fn did(
     endpoint_id: Option<&str>,
     destination: &str,
     rules: &Rules,
+    route: &Route,
 ) -> Result<Did, DialPlanError> {
-    let endpoint = callflow::restrictions(directory, account, endpoint_id, &[]).await;
+    let merged = endpoint_id.and_then(|id| route.endpoint(id));
+    let read = match merged {
+        Some(_) => None,
+        None => Some(callflow::restrictions(directory, account, endpoint_id, &[]).await),
+    };
+    let plan = merged.map_or_else(|| read.as_ref()?.dial_plan(), Endpoint::dial_plan);
     let plans = directory.config("dialplans").await.ok();
     // KAZOO asks for the node's section, and for `default` without one; zones have none here.
     let plans = plans.as_ref().and_then(|plans| {
@@ -231,12 +253,62 @@ pub async fn did(
         section(|name| name.contains('@')).or_else(|| section(|name| name == "default"))
     });
     let plans = plans.map(|(_, plans)| plans.clone()).unwrap_or_default();
-    let account_rules = match endpoint.dial_plan() {
+    let account_rules = match plan {
         Some(_) => AccountRules::default(),
         None => account_rules(directory, account).await,
     };
-    callflow::did_for(destination, endpoint.dial_plan(), &plans, |number| {
+    callflow::did_for(destination, plan, &plans, |number| {
         let normalised = rules.normalise_for_account(number, &account_rules, OnBadRule::Skip);
         normalised.unwrap_or_else(|_| number.to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::directory::{DirectoryOptions, Folder};
+
+    const ACCOUNT: &str = "c1d00000000000000000000000000001";
+
+    fn dial_plan(prefix: &str) -> Value {
+        json!({"dial_plan": {"^0(\\d+)$": {"prefix": prefix}}})
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_was_merged_for_the_route_is_not_merged_again() {
+        let account = AccountId::new(ACCOUNT).unwrap();
+        let device = |id: &str| {
+            let mut device = dial_plan("+44");
+            device["_id"] = id.into();
+            device["pvt_type"] = "device".into();
+            device
+        };
+        let documents = [(Database::account(&account), vec![device("dev1"), device("dev2")])];
+        let folder = Folder::from_documents(documents).unwrap();
+        let directory = Directory::new(Arc::new(folder), DirectoryOptions::default());
+        let route = |endpoint, endpoint_id: Option<&str>| Route {
+            routed: Routed::Found {
+                target: RouteTarget { callflow_id: "flow".to_owned(), no_match: false },
+                endpoint,
+            },
+            found: None,
+            endpoint_id: endpoint_id.map(str::to_owned),
+        };
+        // Recognisable by a plan that no document has.
+        let merged = || Endpoint::Merged(dial_plan("+49"));
+        for (route, endpoint_id, dialled) in [
+            (route(merged(), Some("dev1")), Some("dev1"), "+4930"),
+            (route(Endpoint::Broken(dial_plan("+49")), Some("dev1")), Some("dev1"), "+4930"),
+            (route(merged(), Some("dev1")), Some("dev2"), "+4430"),
+            (route(merged(), None), Some("dev1"), "+4430"),
+            (route(merged(), Some("dev1")), None, "030"),
+            (route(Endpoint::None, Some("dev1")), Some("dev1"), "030"),
+        ] {
+            let rules = Rules::default();
+            let did = did(&directory, &account, endpoint_id, "030", &rules, &route).await;
+            assert_eq!(did.unwrap().bypassing, dialled, "{route:?} {endpoint_id:?}");
+        }
+    }
 }

@@ -44,13 +44,14 @@ pub async fn choose(
         Following::Found { node, child, .. } => Some(Node { node, child: child.as_ref() }),
         _ => None,
     });
-    let found = decision.route.and_then(|route| route.found.as_ref());
-    let did = match (found, account, decision.changes.destination_number()) {
-        (Some(_), Some(account), Some(destination)) => {
-            did(directory, account, call, destination, decision.context).await
+    let route = decision.route.filter(|route| route.found.is_some());
+    let did = match (route, account, decision.changes.destination_number()) {
+        (Some(route), Some(account), Some(destination)) => {
+            did(directory, account, call, destination, decision.context, route).await
         }
         _ => None,
     };
+    let found = route.and_then(|route| route.found.as_ref());
     let decided = Decided {
         mode: decision.job.mode(),
         outcome: decision.outcome,
@@ -86,9 +87,10 @@ async fn did(
     call: &Call,
     destination: &str,
     context: &Context,
+    route: &Route,
 ) -> Option<Did> {
     let endpoint = call.dialling_endpoint_id();
-    context::did(directory, account, endpoint.as_deref(), destination, &context.rules)
+    context::did(directory, account, endpoint.as_deref(), destination, &context.rules, route)
         .await
         .inspect_err(|error| tracing::warn!(%error, "the dial plan cannot be applied"))
         .ok()
