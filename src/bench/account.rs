@@ -27,6 +27,8 @@ const KEYS: usize = 16;
 const STATIC: (&str, &str) = ("CALL_ME", "5555555555");
 /// What the caller types where asked.
 const TYPED: &str = "6135550100";
+/// How long a caller may take for a digit: on a machine that is full callers are slow, too.
+const TYPING_MS: u32 = 20_000;
 /// The views KAZOO's account databases have, as far as we read them.
 const DESIGNS: [&str; 5] = [
     include_str!("../../deploy/couchdb/design/attributes.json"),
@@ -278,7 +280,7 @@ fn documents_of(index: usize, action: Action) -> Vec<Value> {
     let mut children = json!({});
     match action {
         Action::Static => data["caller_id"] = json!({"name": STATIC.0, "number": STATIC.1}),
-        Action::Manual => {}
+        Action::Manual => data["interdigit_timeout"] = json!(TYPING_MS),
         Action::List(size) => {
             let length = key_length(size);
             pattern = format!("^\\*{code}(?<cid>[0-9]{{{length}}})(?<dest>[0-9]+)$");

@@ -136,12 +136,13 @@ async fn the_figures_are_those_of_the_contract(world: &World) -> Result<()> {
 async fn weights_workers_and_waiting_calls_are_measured(world: &World) -> Result<()> {
     let arguments = ["--calls", "200", "--concurrency", "16", "--workers", "2", "--rate", "150"];
     // More at each worker than are opened with the broker at once.
-    let mixed = ["--mix", "list:30*2,manual", "--manual-waiting", "700"];
+    let mixed = ["--mix", "list:30*2,manual", "--manual-waiting", "700", "--echo-work", "2000"];
     let figures = figures(world, &[&arguments[..], &mixed].concat()).await?;
     let run = &figures["runs"][0];
     consistent(run, 200)?;
     ensure!(run["mix"] == "list:30*2,manual" && run["loop"] == "open", "{run}");
     ensure!(run["list_size"].is_null() && run["rate_per_s"] == 150.0, "{run}");
+    ensure!(number(run, "/echo/p50_us")? >= 2000.0, "the echo does not compute: {run}");
     let shares = run["workers"].as_object().context("no shares")?;
     let shared: u64 = shares.values().filter_map(Value::as_u64).sum();
     ensure!(shares.len() == 2 && shared == 200, "{shares:?}");
