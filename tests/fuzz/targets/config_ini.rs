@@ -29,7 +29,8 @@ const OURS: &str = "a quote is not closed\na section's name is not closed with `
 
 /// What an error or a trace says may be logged, so no value may stand in it.
 fn hides_values(text: &str, shown: &str) {
-    for line in lines(text).filter(|line| !line.trim_start().starts_with('[')) {
+    // What stands in a section's name is none.
+    for line in lines(text).filter(|line| !after_mark(line).starts_with('[')) {
         let Some((_, value)) = line.split_once('=') else { continue };
         let value = value.trim().trim_matches('"');
         // A shorter one may be a word of ours by chance.
@@ -59,10 +60,14 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 fn names(text: &str) -> impl Iterator<Item = &str> {
     lines(text).filter_map(|line| {
-        let (name, _) =
-            line.trim_start().trim_start_matches('\u{feff}').strip_prefix('[')?.split_once(']')?;
+        let (name, _) = after_mark(line).strip_prefix('[')?.split_once(']')?;
         Some(name.trim())
     })
+}
+
+/// A line without the byte order mark that may stand in front of the first.
+fn after_mark(line: &str) -> &str {
+    line.trim_start().trim_start_matches('\u{feff}')
 }
 
 fn values(section: &Section) {
