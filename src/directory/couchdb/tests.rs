@@ -274,10 +274,11 @@ async fn a_slow_answer_is_a_timeout_of_the_whole_read() {
 
     // Retries do not extend it, and what the server did say is what is reported.
     let server = always(canned::Reply::json(500, r#"{"error":"boom"}"#)).await;
-    let couchdb = CouchDb::new(&server.uri(), Duration::from_millis(50)).unwrap();
+    let couchdb = CouchDb::new(&server.uri(), Duration::from_millis(250)).unwrap();
     let error = couchdb.document(&account(), "x").await.unwrap_err();
     assert_eq!(error.class(), ReadErrorClass::Server);
-    assert_eq!(server.targets().len(), 1);
+    // The third one would be asked after 300 ms.
+    assert!((1..=2).contains(&server.targets().len()));
 }
 
 #[tokio::test]
