@@ -213,10 +213,18 @@ async fn replies_that_cannot_be_read_are_kept(world: &World) -> Result<()> {
 
 async fn a_call_without_a_usable_control_queue_goes_on_unchanged(world: &World) -> Result<()> {
     let scene = Scene::set(world, world.account.all_remote()).await?;
-    for control in [json!(null), json!(""), json!("pid://nonsense/queue"), json!("no-such-queue")] {
+    // Without a number one is announced, which nobody does here.
+    let (asks, announces) = (json!({"action": "manual"}), json!({"action": "static"}));
+    for (control, data) in [
+        (json!(null), &asks),
+        (json!(""), &asks),
+        (json!("pid://nonsense/queue"), &asks),
+        (json!("no-such-queue"), &asks),
+        (json!(""), &announces),
+    ] {
         let call = scene.call("2010")?;
         let mut line = scene.line().await?;
-        let mut execute = line.execute(&call, Some(&json!({"action": "manual"})));
+        let mut execute = line.execute(&call, Some(data));
         execute["Call"]["Control-Queue"] = control.clone();
         line.send(&execute).await?;
         let served = line.follow(std::time::Instant::now(), &[], Until::Answered).await;
@@ -227,6 +235,8 @@ async fn a_call_without_a_usable_control_queue_goes_on_unchanged(world: &World) 
         }
         line.close().await?;
     }
+    // The last one was decided all the same.
+    scene.worker.says("static_incomplete").await?;
     scene.end().await
 }
 

@@ -170,14 +170,25 @@ impl Execution<'_> {
         let span = tracing::debug_span!("answer");
         let answer = self.answer(decided).instrument(span.clone()).await;
         let Some(result) = &answer.result else {
+            // The end of a refused call may take its time.
             self.conversation.log(decided, answer.kind);
             return self.refuse().instrument(span).await;
         };
-        let last_words = self.conversation.take_held(answer.before)?;
         let mode = decided.action.mode().as_str();
-        let told = self.tell_behind(last_words, result, answer.kind, mode).instrument(span).await;
+        let told = self.carry_out(&answer, result, mode).instrument(span).await;
         // Now that nobody waits for it; under load the next call would, too.
         self.conversation.log(decided, answer.kind);
+        told
+    }
+
+    async fn carry_out(
+        &mut self,
+        answer: &Answer,
+        result: &ActionResult,
+        mode: &'static str,
+    ) -> Result<Served, Interrupted> {
+        let last_words = self.conversation.take_held(answer.before)?;
+        let told = self.tell_behind(last_words, result, answer.kind, mode).await;
         told.map_err(Interrupted::Failed)
     }
 
