@@ -234,7 +234,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// [`hear_the_call`](Self::hear_the_call) in its turn, which ends with that.
-    async fn open(&mut self) -> Result<(), LinkError> {
+    pub(super) async fn open(&mut self) -> Result<(), LinkError> {
         let _opening = self.opening().await;
         Box::pin(self.hear_the_call()).await
     }

@@ -94,7 +94,7 @@ async fn begin(
         }
         conversation.begin_anew();
     }
-    conversation.hear_the_call().await?;
+    conversation.open().await?;
     let Some(account) = conversation.account.clone() else {
         return Ok(gone("no_account"));
     };
