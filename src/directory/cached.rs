@@ -1,6 +1,13 @@
 //! The cached directory.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
@@ -50,6 +57,8 @@ pub(super) struct Inner {
     exclusive: Listing<Option<Arc<Patterns>>>,
     usernames: Shelf<Option<String>>,
     pub(super) derived: Derived,
+    /// How often the configuration may have changed.
+    config_changes: AtomicU64,
 }
 
 impl Directory {
@@ -74,6 +83,7 @@ impl Directory {
             exclusive: Listing::new(capacity, &keeping, observer),
             usernames: Shelf::new(capacity, &keeping, observer),
             derived: Derived::default(),
+            config_changes: AtomicU64::new(0),
             options,
         };
         Self { inner: Arc::new(inner), deadline: None }
@@ -215,6 +225,7 @@ impl Directory {
         inner.documents.forget(database, id);
         if *database == Database::system_config() {
             inner.config.forget(database, id);
+            inner.config_changed();
             return;
         }
         if *database == Database::accounts()
@@ -243,6 +254,7 @@ impl Directory {
         inner.loader.lists.forget_database(database);
         inner.documents.forget_database(database);
         inner.config.forget_database(database);
+        inner.config_changed();
         inner.lists.forget_database(database);
         inner.callflows.forget_database(database);
         inner.exclusive.forget_database(database);
@@ -255,6 +267,7 @@ impl Directory {
         let inner = &self.inner;
         inner.documents.distrust_everything();
         inner.config.distrust_everything();
+        inner.config_changed();
         inner.lists.distrust_everything();
         inner.callflows.distrust_everything();
         inner.exclusive.distrust_everything();
@@ -267,6 +280,7 @@ impl Directory {
         inner.loader.lists.forget_everything();
         inner.documents.forget_everything();
         inner.config.forget_everything();
+        inner.config_changed();
         inner.lists.forget_everything();
         inner.callflows.forget_everything();
         inner.exclusive.forget_everything();
@@ -299,6 +313,22 @@ impl fmt::Debug for Directory {
 }
 
 impl Inner {
+    /// How often the configuration may have changed.
+    pub(super) fn config_changes(&self) -> u64 {
+        self.config_changes.load(Ordering::SeqCst)
+    }
+
+    /// To be said when what was kept of the configuration is forgotten, not before: whoever counts
+    /// the change must not find it any more.
+    fn config_changed(&self) {
+        self.config_changes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How long anything is taken as current at least.
+    pub(super) fn shortest_life(&self) -> Duration {
+        self.keeping.absent_ttl
+    }
+
     /// The exclusive patterns of an account; none where it has no views for them.
     async fn exclusive_patterns(
         &self,

@@ -31,6 +31,7 @@ mod tests;
 pub use cached::Directory;
 pub use category::Category;
 pub use couchdb::{CouchDb, CouchDbError};
+pub use derived::Settings;
 pub use error::{ReadError, ReadErrorClass, Subject};
 pub use folder::{Folder, FolderError};
 pub use ids::{AccountId, Database};

@@ -13,7 +13,8 @@ pub trait Observer: Send + Sync {
     /// database cannot be read), `default` (KAZOO's own number rules, as the stored ones cannot be
     /// read), or the name of a [`ReadErrorClass`](super::ReadErrorClass).
     ///
-    /// A failed refresh behind a stale answer is reported beside it.
+    /// A failed refresh behind a stale answer is reported beside it. Settings that were looked up
+    /// less than a second ago are not looked up again, so no read.
     fn read(&self, what: &'static str, outcome: &'static str);
 
     /// Something had to go to make room for something else.

@@ -1,9 +1,10 @@
 //! Things of one kind, kept by database and id.
 
 use std::{
+    collections::HashMap,
     hash::Hash,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -70,7 +71,7 @@ impl<V: Clone + Send + Sync + 'static> Shelf<V> {
     {
         let trust = Trust(self.trust.load(Ordering::SeqCst));
         let key = Key { epoch: self.epochs.current(database), id: id.to_owned() };
-        let slot = self.slots.find_or(&key, |_| true, Arc::default);
+        let slot = self.slots.find_or(&key, Arc::default);
         let answer = slot.get(keeping, outage, trust, load).await;
         if answer.way == Way::Miss && answer.value.is_ok() {
             // In again, with its new weight and age, unless it was detached meanwhile.
@@ -85,14 +86,14 @@ impl<V: Clone + Send + Sync + 'static> Shelf<V> {
     }
 
     pub(super) fn forget(&self, database: &Database, id: &str) {
-        if let Some(epoch) = self.epochs.of.find(database) {
+        if let Some(epoch) = self.epochs.find(database) {
             self.slots.remove(&Key { epoch, id: id.to_owned() });
         }
     }
 
     pub(super) fn forget_database(&self, database: &Database) {
-        let Some(epoch) = self.epochs.of.find(database) else { return };
-        self.epochs.of.remove(database);
+        let Some(epoch) = self.epochs.find(database) else { return };
+        self.epochs.remove(database);
         // Nothing is found under the epoch any more; this gives the memory back. It cannot fail in
         // a cache that supports closures, and if it did, slots would go with their time.
         let _ = self.slots.cache.invalidate_entries_if(move |key, _| key.epoch == epoch);
@@ -114,7 +115,8 @@ impl<V: Clone + Send + Sync + 'static> Shelf<V> {
 /// A number per database that changes when the database is forgotten. Numbers are never used
 /// twice, so losing one here costs reads, but never brings anything back.
 struct Epochs {
-    of: Index<Database, u64>,
+    of: RwLock<HashMap<Database, u64>>,
+    capacity: usize,
     next: AtomicU64,
     /// Numbers below this have ended.
     first: AtomicU64,
@@ -122,13 +124,39 @@ struct Epochs {
 
 impl Epochs {
     fn new(capacity: u64) -> Self {
-        let of = Index::new(Cache::new(capacity));
-        Self { of, next: AtomicU64::new(0), first: AtomicU64::new(0) }
+        let (of, next, first) = Default::default();
+        Self { of, capacity: usize::try_from(capacity).unwrap_or(usize::MAX), next, first }
     }
 
     fn current(&self, database: &Database) -> u64 {
-        let lasts = |epoch: &u64| *epoch >= self.first.load(Ordering::SeqCst);
-        self.of.find_or(database, lasts, || self.next.fetch_add(1, Ordering::SeqCst))
+        if let Some(epoch) = self.find(database) {
+            return epoch;
+        }
+        let mut of = self.of.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(epoch) = of.get(database).copied().filter(|epoch| self.lasts(*epoch)) {
+            return epoch;
+        }
+        if of.len() >= self.capacity
+            && let Some(any) = of.keys().next().cloned()
+        {
+            of.remove(&any);
+        }
+        let epoch = self.next.fetch_add(1, Ordering::SeqCst);
+        of.insert(database.clone(), epoch);
+        epoch
+    }
+
+    fn find(&self, database: &Database) -> Option<u64> {
+        let of = self.of.read().unwrap_or_else(PoisonError::into_inner);
+        of.get(database).copied().filter(|epoch| self.lasts(*epoch))
+    }
+
+    fn remove(&self, database: &Database) {
+        self.of.write().unwrap_or_else(PoisonError::into_inner).remove(database);
+    }
+
+    fn lasts(&self, epoch: u64) -> bool {
+        epoch >= self.first.load(Ordering::SeqCst)
     }
 
     fn end_all(&self) {
@@ -155,17 +183,13 @@ where
         Self { cache, changing: Mutex::new(()) }
     }
 
-    fn find(&self, key: &K) -> Option<V> {
-        self.cache.get(key)
-    }
-
-    /// The value, if it is still good, or else a new one.
-    fn find_or(&self, key: &K, good: impl Fn(&V) -> bool, create: impl FnOnce() -> V) -> V {
-        if let Some(found) = self.cache.get(key).filter(&good) {
+    /// The value, or else a new one.
+    fn find_or(&self, key: &K, create: impl FnOnce() -> V) -> V {
+        if let Some(found) = self.cache.get(key) {
             return found;
         }
         self.change(|cache| {
-            if let Some(found) = cache.get(key).filter(&good) {
+            if let Some(found) = cache.get(key) {
                 return found;
             }
             let created = create();

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::callflow::bootstrap::{self, BootstrapSettings, Bootstrapped};
 use crate::callflow::dial_plan::DialPlanError;
 use crate::callflow::{self, Did, EndpointRestrictions, Found, LookupError};
-use crate::directory::{AccountId, Database, Directory, ReadError};
+use crate::directory::{AccountId, Database, Directory, ReadError, Settings};
 use crate::dynamic_cid::{
     BadDeparture, Context, Departures, Endpoint, Job, ListRead, OptionalGroups, Prompts,
     RouteTarget, Routed, SystemConfig, account_prompts,
@@ -52,9 +52,8 @@ pub async fn gather(
     data: Object,
     seam: Seam,
 ) -> Gathered {
-    let ((config, category), rules) =
-        tokio::join!(directory.system_config(), directory.number_rules());
-    let sections = category.all("worker");
+    let Settings { config, action, rules } = directory.settings().await;
+    let sections = action.all("worker");
     let layers: Vec<&Object> =
         data.get("worker").into_iter().chain(sections).filter_map(Value::as_object).collect();
     let (departures, bad_departures) = Departures::read(&layers);

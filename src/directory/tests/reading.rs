@@ -270,6 +270,64 @@ async fn number_rules_are_read_anew_only_when_they_changed() {
 }
 
 #[tokio::test]
+async fn settings_are_looked_up_once_a_second_and_after_every_change() {
+    let changes: [fn(&Directory); 5] = [
+        |directory| directory.forget(&Database::system_config(), None, "number_manager"),
+        |directory| directory.forget_database(&Database::system_config()),
+        Directory::forget_everything,
+        Directory::distrust_everything,
+        |_| clock::test::advance(901),
+    ];
+    for change in changes {
+        let (fake, looked_up) = (Fake::new(&documents(1)), Arc::new(Mutex::default()));
+        let observer = Some(Arc::new(Counts(Arc::clone(&looked_up))) as Arc<dyn Observer>);
+        let options = DirectoryOptions { observer, ..DirectoryOptions::default() };
+        let directory = Directory::new(Arc::<Fake>::clone(&fake), options);
+        let names = async || {
+            let settings = directory.settings().await;
+            settings.rules.classifier_names().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let looked_up = || std::mem::take(&mut *looked_up.lock().unwrap());
+        assert_eq!((names().await, looked_up()), (vec!["class_1".to_owned()], 5));
+        assert_eq!((names().await, looked_up()), (vec!["class_1".to_owned()], 0));
+        clock::test::advance(2);
+        assert_eq!((names().await, looked_up()), (vec!["class_1".to_owned()], 5));
+        fake.store(&documents(2));
+        change(&directory);
+        assert_eq!((names().await, looked_up()), (vec!["class_2".to_owned()], 5));
+    }
+}
+
+#[tokio::test]
+async fn settings_that_could_not_be_read_are_asked_for_again() {
+    let fake = Fake::new(&documents(1));
+    let directory = directory(&fake);
+    for category in ["number_manager", "privacy"] {
+        directory.forget_everything();
+        fake.fail(category, ReadErrorClass::Timeout);
+        directory.settings().await;
+        fake.reads();
+        directory.settings().await;
+        assert_eq!(fake.reads(), [category]);
+        fake.recover();
+        let settings = directory.settings().await;
+        assert_eq!(settings.rules.classifier_names().collect::<Vec<_>>(), ["class_1"]);
+        fake.reads();
+        directory.settings().await;
+        assert_eq!(fake.reads(), [""; 0]);
+    }
+}
+
+/// Counts reads, from the source or not.
+struct Counts(Arc<Mutex<u32>>);
+
+impl Observer for Counts {
+    fn read(&self, _: &'static str, _: &'static str) {
+        *self.0.lock().unwrap() += 1;
+    }
+}
+
+#[tokio::test]
 async fn more_rows_than_allowed_are_an_error_that_names_the_limit() {
     let entry =
         |id: u32| json!({ "_id": format!("e{id}"), "pvt_type": "list_entry", "list_id": "list" });
