@@ -55,9 +55,7 @@ impl fmt::Display for Place {
 pub enum Following<E> {
     /// The node was found; where there are several such, the same follows all of them.
     Found {
-        /// The node under `_`, which runs next; `None` where nothing does.
-        child: Option<Object>,
-        /// The node as stored, with all its children.
+        /// The node as stored, with all its children. What stands under `_` runs next.
         node: Object,
         /// Whether every such node is the root of its document and has nothing under `_`: a
         /// document made to be branched to, so that what follows is on KAZOO's own stack.

@@ -172,7 +172,7 @@ impl<'a, D: Documents> Search<'a, D> {
         }
     }
 
-    pub(super) fn conclude(self, flow_id: &str) -> Following<D::Error> {
+    pub(super) fn conclude(mut self, flow_id: &str) -> Following<D::Error> {
         let Some(first) = self.candidates.first() else {
             return self.conclude_without(flow_id);
         };
@@ -180,14 +180,10 @@ impl<'a, D: Documents> Search<'a, D> {
             let candidates = self.candidates.into_iter().map(|it| it.place).collect();
             return Following::Ambiguous { candidates };
         }
-        Following::Found {
-            child: first.child().cloned(),
-            node: first.node.clone(),
-            single_purpose: self.candidates.iter().all(|it| it.is_root && it.child().is_none()),
-            document_id: first.place.document_id.clone(),
-            path: first.place.path.clone(),
-            complete: self.complete,
-        }
+        let single_purpose = self.candidates.iter().all(|it| it.is_root && it.child().is_none());
+        let Candidate { place: Place { document_id, path }, node, .. } =
+            self.candidates.swap_remove(0);
+        Following::Found { node, single_purpose, document_id, path, complete: self.complete }
     }
 
     fn conclude_without(self, flow_id: &str) -> Following<D::Error> {

@@ -41,7 +41,7 @@ pub async fn choose(
         None
     };
     let node = following.as_ref().and_then(|following| match following {
-        Following::Found { node, child, .. } => Some(Node { node, child: child.as_ref() }),
+        Following::Found { node, .. } => Some(Node { node, child: callflow::wildcard_child(node) }),
         _ => None,
     });
     let route = decision.route.filter(|route| route.found.is_some());
