@@ -50,16 +50,24 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     let layer = None;
     logs::initialise(settings.log_format.value, &settings.log_filter, output, layer)
         .map_err(CliError::from)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("the runtime does not start")?;
+    let runtime = runtime().context("the runtime does not start")?;
     let outcome = runtime.block_on(cli.command.execute(settings));
     #[cfg(feature = "otel")]
     if let Some(traces) = traces {
         traces.end();
     }
     Ok(outcome?)
+}
+
+/// One thread less than there are cores, unless `TOKIO_WORKER_THREADS` says how many: the AMQP
+/// library has one of its own, and a thread without a core only wakes others in vain.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        builder.worker_threads(cores.saturating_sub(1).max(1));
+    }
+    builder.enable_all().build()
 }
 
 /// Only the service is traced.
