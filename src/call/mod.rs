@@ -10,19 +10,21 @@ mod privacy;
 mod route;
 mod variables;
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 pub use packed::Packed;
 pub use route::NoCall;
 
-use crate::json::{self, Object};
+use crate::json::{self, LazyObject, Members, Object};
 
 const NO_USER: &str = "nouser";
 const NO_REALM: &str = "norealm";
 
 /// A call, lossless.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Call(Object);
+pub struct Call(LazyObject);
 
 /// Where a call goes after its destination was rewritten: Request, To and the callee together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,13 +37,18 @@ pub struct Destination {
 
 impl Call {
     /// Takes the object as it is; nothing in it is required.
-    pub fn new(object: Object) -> Self {
-        Self(object)
+    pub fn new(object: impl Into<LazyObject>) -> Self {
+        Self(object.into())
     }
 
     /// The whole object.
-    pub fn as_object(&self) -> &Object {
-        &self.0
+    pub fn to_object(&self) -> Cow<'_, Object> {
+        self.0.to_object()
+    }
+
+    /// A member of the object.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.member(key)
     }
 
     /// The call, of which nothing is left here.
@@ -52,7 +59,7 @@ impl Call {
 
     /// The whole object.
     pub fn into_object(self) -> Object {
-        self.0
+        self.0.into_object()
     }
 
     /// A field as `from_json` reads it: `None` where it is absent or empty.
@@ -172,7 +179,7 @@ impl Call {
     /// Sets the caller's number or name, `Caller-ID-Number` or `Caller-ID-Name`, and nothing else; an
     /// empty one is removed.
     pub fn set_caller(&mut self, key: &str, value: &str) {
-        self.0.shift_remove(key);
+        self.0.as_object_mut().shift_remove(key);
         if !value.is_empty() {
             self.set(key, value);
         }
@@ -189,7 +196,7 @@ impl Call {
     }
 
     fn set(&mut self, key: &str, value: &str) {
-        self.0.insert(key.to_owned(), Value::String(value.to_owned()));
+        self.0.as_object_mut().insert(key.to_owned(), Value::String(value.to_owned()));
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Call;
 use super::variables::{CHANNEL_VARIABLES, STORE};
 use crate::directory::{AccountId, Database};
-use crate::json::{self, Object};
+use crate::json::{self, LazyObject, Object};
 
 const NOBODY: &str = "nouser@norealm";
 const APPLICATION: (&str, &str) = ("callflow", "4.0.0");
@@ -68,7 +68,7 @@ impl Call {
         let prefix =
             header("Prepend-CID-Name").map(|prefix| ("prepend_cid_name".into(), prefix.into()));
 
-        let mut call = Self(Object::new());
+        let mut call = Self(LazyObject::default());
         call.put(STORE, Value::Object(prefix.into_iter().collect()));
         call.put_text("Account-DB", account.as_deref().map(database));
         call.put_text("Account-ID", account);
@@ -149,12 +149,12 @@ impl Call {
         for key in FROM_VARIABLES {
             self.put_text(key, self.channel_variable(key));
         }
-        self.0.shift_remove("Control-Queue");
+        self.0.as_object_mut().shift_remove("Control-Queue");
         self.put_text("Control-Queue", json::text(win, "Control-Queue"));
     }
 
     fn put(&mut self, key: &str, value: Value) {
-        self.0.insert(key.to_owned(), value);
+        self.0.as_object_mut().insert(key.to_owned(), value);
     }
 
     fn put_text(&mut self, key: &str, value: Option<String>) {

@@ -30,7 +30,7 @@ fn call(request: &Object) -> Call {
 #[test]
 fn a_route_request_becomes_kazoos_call() {
     assert_eq!(
-        json!(call(&request()).as_object()),
+        json!(call(&request()).to_object()),
         json!({
             "Key-Value-Store": {"prepend_cid_name": "PRE "},
             "Account-DB": "account%2F12%2F34%2F5678901234567890123456789012",
@@ -57,7 +57,7 @@ fn a_route_request_becomes_kazoos_call() {
 #[test]
 fn an_empty_request_makes_a_call_of_defaults() {
     assert_eq!(
-        json!(call(&Object::new()).as_object()),
+        json!(call(&Object::new()).to_object()),
         json!({
             "Key-Value-Store": {}, "Call-Bridged": false, "Call-Direction": "inbound",
             "Callee-ID-Number": "nouser", "Custom-Application-Vars": {},
@@ -87,7 +87,7 @@ fn members_are_read_as_kazoo_reads_them() {
         let mut request = request();
         request.extend(object(members.clone()));
         let call = call(&request);
-        assert_eq!(call.as_object().get(key).unwrap_or(&Value::Null), &read, "{members}");
+        assert_eq!(call.get(key).unwrap_or(&Value::Null), &read, "{members}");
     }
 }
 
@@ -120,9 +120,9 @@ fn a_route_win_changes_what_it_names() {
         "Custom-Application-Vars": {"y": 2}, "Custom-SIP-Headers": {"X-Y": "w"},
     })));
     let changed: Object = won
-        .as_object()
+        .to_object()
         .iter()
-        .filter(|(key, value)| before.as_object().get(*key) != Some(value))
+        .filter(|(key, value)| before.get(key) != Some(value))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     assert_eq!(

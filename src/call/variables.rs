@@ -65,7 +65,7 @@ impl Call {
     pub fn remove_channel_variable(&mut self, key: &str) {
         self.edit(CHANNEL_VARIABLES, |variables| _ = variables.shift_remove(key));
         if FIELDS.contains(&key) {
-            self.0.shift_remove(key);
+            self.0.as_object_mut().shift_remove(key);
         }
     }
 
@@ -98,14 +98,14 @@ impl Call {
             let value = self.channel_variables().and_then(|variables| variables.get(key));
             if let Some(value) = value.filter(|value| !json::is_empty(value)) {
                 let value = value.clone();
-                self.0.insert(key.to_owned(), value);
+                self.0.as_object_mut().insert(key.to_owned(), value);
             }
         }
     }
 
     /// Changes the object under a key; anything else there is replaced by an empty one.
     fn edit(&mut self, key: &str, change: impl FnOnce(&mut Object)) {
-        let member = self.0.entry(key).or_insert(Value::Null);
+        let member = self.0.as_object_mut().entry(key).or_insert(Value::Null);
         if !member.is_object() {
             *member = Value::Object(Object::new());
         }
@@ -175,7 +175,7 @@ mod tests {
             call.set_kvs("a", json!(false));
             call.store_kvs("b", Some(json!("x")));
             call.store_kvs("a", None);
-            assert_eq!(json!(call.as_object()), json!({"Key-Value-Store": {"b": "x"}}));
+            assert_eq!(json!(call.to_object()), json!({"Key-Value-Store": {"b": "x"}}));
         }
     }
 }

@@ -121,7 +121,7 @@ impl<'a> Executor<'a> {
             "dynamic_cid" if remote => Pause::Remote(self.node.clone()),
             "dynamic_cid" => self.dynamic_cid(data),
             "probe" | "pivot" => {
-                self.seen.push(Seen::of(self.call.as_object()));
+                self.seen.push(Seen::of(&self.call.to_object()));
                 self.go_on("_")
             }
             "callflow" => {

@@ -75,7 +75,7 @@ pub(crate) async fn run(
     let mut course = Course::default();
     while let Pause::Remote(node) = pause {
         let mut line = Line::open(kazoo, play.control, &call_id).await?;
-        let call = executor.call.as_object().clone();
+        let call = executor.call.to_object().into_owned();
         let served = line.serve(&call, node.get("data"), play.cues, play.until).await;
         let served = served.with_context(|| format!("while serving {}", Value::Object(node)))?;
         course.commands.extend(served.commands.iter().map(transcript::bare));

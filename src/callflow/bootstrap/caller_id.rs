@@ -97,7 +97,7 @@ impl<D: Documents> Scene<'_, D> {
             NUMBER => ("privacy", "default_privacy_number", &self.settings.default_privacy_number),
             _ => ("call_command", "unknown_cid_name", &self.settings.unknown_cid_name),
         };
-        let Some(written) = call.as_object().get(field) else { return default.clone() };
+        let Some(written) = call.get(field) else { return default.clone() };
         if let Some(written) = json::config::text(written) {
             return written;
         }
@@ -108,7 +108,7 @@ impl<D: Documents> Scene<'_, D> {
     /// Gives a call without number or name what it is called by then.
     pub(super) async fn name_caller(&mut self, call: &mut Call) {
         for field in [NUMBER, NAME] {
-            if call.as_object().get(field).and_then(json::config::text).is_none() {
+            if call.get(field).and_then(json::config::text).is_none() {
                 let called = self.sip_part(call, field).await;
                 call.set_caller(field, &called);
             }

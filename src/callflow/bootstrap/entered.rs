@@ -86,7 +86,7 @@ mod tests {
             ),
         ] {
             let call = enter(members.clone(), None, number).await;
-            let mut store = call.as_object()["Key-Value-Store"].clone();
+            let mut store = call.to_object()["Key-Value-Store"].clone();
             assert_eq!(store["cf_flow_id"], "f");
             assert_eq!(store["cf_metaflow"], false);
             let store = store.as_object_mut().unwrap();

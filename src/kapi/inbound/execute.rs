@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
+use super::body::{Body, CALL};
 use super::headers::Headers;
 use super::rejection::{Waiting, WaitingFlow};
 use super::{Rejection, take_object};
-use crate::json::{self, Object};
+use crate::json::{self, LazyObject, Object};
 use crate::kapi::{Address, AddressError, header};
 
 /// Work: run the action for one call and answer with exactly one `action.result`.
@@ -24,33 +25,26 @@ pub struct Execute {
     /// KAZOO node that asked.
     pub node: Option<String>,
     /// The whole call, untouched.
-    pub call: Object,
+    pub call: LazyObject,
     /// The callflow node's `data`; empty when it was absent.
     pub data: Object,
     /// Every other member of the message.
     pub headers: Object,
 }
 
-const CALL: &str = "Call";
 const DATA: &str = "Data";
 
 impl Execute {
-    pub(super) fn read(mut body: Object) -> Result<Self, Rejection> {
-        let checked = check(&body);
-        let (call_id, msg_id, server_id) = checked.map_err(|mut rejection| {
-            rejection.waiting = waiting(&body).map(Box::new);
+    pub(super) fn read(body: Body) -> Result<Self, Rejection> {
+        let Body { members: mut headers, call } = body;
+        let checked = check(&headers).and_then(|checked| Ok((checked, required(call, &headers)?)));
+        let ((call_id, msg_id, server_id), call) = checked.map_err(|mut rejection| {
+            rejection.waiting = waiting(&headers).map(Box::new);
             rejection
         })?;
-        let node = Headers::new(&body).text(header::NODE);
-        Ok(Self {
-            call_id,
-            msg_id,
-            server_id,
-            node,
-            call: take_object(&mut body, CALL),
-            data: take_object(&mut body, DATA),
-            headers: body,
-        })
+        let node = Headers::new(&headers).text(header::NODE);
+        let data = take_object(&mut headers, DATA);
+        Ok(Self { call_id, msg_id, server_id, node, call, data, headers })
     }
 
     /// Who waits for the answer.
@@ -88,7 +82,7 @@ impl Execute {
     /// had none.
     pub fn body(&self) -> Object {
         let mut body = self.headers.clone();
-        body.insert(CALL.to_owned(), Value::Object(self.call.clone()));
+        body.insert(CALL.to_owned(), Value::Object(self.call.to_object().into_owned()));
         body.insert(DATA.to_owned(), Value::Object(self.data.clone()));
         body
     }
@@ -100,9 +94,16 @@ fn check(body: &Object) -> Result<(String, String, Address), Rejection> {
     let msg_id = headers.exact_text(header::MSG_ID)?;
     let call_id = headers.bindable_call_id(header::CALL_ID)?;
     let server_id = headers.address(header::SERVER_ID)?;
-    headers.required_object(CALL)?;
     headers.objects_or_absent(&[DATA])?;
     Ok((call_id.to_owned(), msg_id.to_owned(), server_id))
+}
+
+/// The call, or what is in its place.
+fn required(call: Option<LazyObject>, body: &Object) -> Result<LazyObject, Rejection> {
+    match call {
+        Some(call) => Ok(call),
+        None => Headers::new(body).required_object(CALL).cloned().map(LazyObject::from),
+    }
 }
 
 /// Whom to answer, where the message says it although it is refused for something else.
@@ -145,7 +146,7 @@ mod tests {
             }
         );
         assert_eq!(read.node.as_deref(), Some("kazoo_apps@apps1.example.com"));
-        assert_eq!(Value::Object(read.call.clone()), body["Call"]);
+        assert_eq!(Value::Object(read.call.clone().into_object()), body["Call"]);
         assert_eq!(Value::Object(read.data.clone()), body["Data"]);
         assert_eq!(read.body(), body);
         assert_eq!(read.fetch_id().as_deref(), Some("5b0c7f5e-6a57-4d0f-9a3e-1f0d2c3b4a59"));

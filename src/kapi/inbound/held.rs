@@ -14,7 +14,7 @@ pub(super) fn read(mut body: Object) -> Result<Execute, Rejection> {
     headers.defaults()?;
     let version = version(headers)?;
     headers.required_object(EXECUTE)?;
-    let execute = Execute::read(take_object(&mut body, EXECUTE))?;
+    let execute = Execute::read(take_object(&mut body, EXECUTE).into())?;
     if version > VERSION {
         let detail = format!("a newer worker wrote this (`Version` {version})");
         let mut rejection = Rejection::new(RejectReason::BadValue, detail);

@@ -5,6 +5,7 @@
 //! of the message, the predicates of each API) and is lenient elsewhere. It never panics, whatever
 //! the bytes.
 
+mod body;
 mod call_event;
 mod channel_status;
 mod dialplan_error;
@@ -35,6 +36,7 @@ pub use route_req::{NewerSender, ResourceType, RouteReq};
 pub use route_win::RouteWin;
 pub use usurp_control::UsurpControl;
 
+use body::Body;
 use headers::Headers;
 
 use serde_json::Value;
@@ -110,16 +112,20 @@ pub fn decode_within(
         rejection
     };
     let depth = limits.of_workers().check(delivered.payload).map_err(beyond)?;
-    let body = object_of(delivered.payload)?;
-    if body.get(header::EVENT_CATEGORY).is_none_or(|category| category != CATEGORY) {
+    let body = Body::read(delivered.payload)?;
+    if body.members.get(header::EVENT_CATEGORY).is_none_or(|category| category != CATEGORY) {
         limits.check_size(delivered.payload).map_err(beyond)?;
         limits.check_depth(depth).map_err(beyond)?;
     }
-    let headers = Headers::new(&body);
+    let headers = Headers::new(&body.members);
     let category = headers.exact_text(header::EVENT_CATEGORY)?.to_owned();
     let name = headers.exact_text(header::EVENT_NAME)?.to_owned();
+    if (category.as_str(), name.as_str()) == ("callflow", "action.execute") {
+        return Execute::read(body).map(Inbound::Execute);
+    }
+    let body = body.into_object();
+    let headers = Headers::new(&body);
     match (category.as_str(), name.as_str()) {
-        ("callflow", "action.execute") => Execute::read(body).map(Inbound::Execute),
         ("dialplan", "route_req") => RouteReq::read(body).map(Inbound::RouteReq),
         ("dialplan", "route_win") => RouteWin::read(body).map(Inbound::RouteWin),
         ("nodes", "advertise") => {
@@ -165,19 +171,6 @@ fn check_content_type(delivered: &Delivered<'_>) -> Result<(), Rejection> {
         None => format!("there is no content type, expected `{expected}`"),
     };
     Err(Rejection::new(RejectReason::WrongContentType, detail))
-}
-
-fn object_of(payload: &[u8]) -> Result<Object, Rejection> {
-    match serde_json::from_slice(payload) {
-        Ok(Value::Object(body)) => Ok(body),
-        Ok(other) => Err(Rejection::new(
-            RejectReason::NotAnObject,
-            format!("the payload is {}, expected an object", headers::kind_of(&other)),
-        )),
-        Err(error) => {
-            Err(Rejection::new(RejectReason::NotJson, format!("the payload is not JSON: {error}")))
-        }
-    }
 }
 
 /// Takes an object out of the body; the remaining members keep their order.

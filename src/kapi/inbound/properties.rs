@@ -134,7 +134,7 @@ proptest! {
                 let _ = (execute.control_queue(), execute.fetch_id());
                 // What the parser makes of a float's text is not our affair.
                 let sent: Value = serde_json::from_str(&body.to_string()).unwrap();
-                let call = Value::Object(execute.call);
+                let call = Value::Object(execute.call.into_object());
                 prop_assert_eq!(&sent["Call"], &call);
             }
             Ok(Inbound::RouteReq(request)) => {

@@ -152,7 +152,7 @@ impl Execution<'_> {
 
     /// The call for the disk; nothing of it is left here.
     fn pack(&mut self, mut execute: Box<Execute>, data: Object) -> Vec<u8> {
-        execute.call = self.conversation.call.take().into_object();
+        execute.call = self.conversation.call.take().into_object().into();
         execute.data = data;
         let identity = &self.conversation.session.identity;
         kapi::held::message(&execute, identity, HELD_QUEUE).payload()

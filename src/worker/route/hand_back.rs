@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(after.text("Caller-ID-Name").as_deref(), Some("Sales"));
         assert_eq!(after.text("Request").as_deref(), Some("+1514@r"));
         assert_eq!(
-            after.as_object()["Key-Value-Store"],
+            after.to_object()["Key-Value-Store"],
             json!({
                 "cf_capture_group": "011514", "dynamic_cid": "1555",
                 "cf_last_action": "cf_dynamic_cid",

@@ -159,7 +159,9 @@ async fn prepare(
         win_queue,
         callflow_id: &found.id,
         channel_vars: call.channel_variables().unwrap_or(&nothing),
-        application_vars: json::object(call.as_object(), "Custom-Application-Vars")
+        application_vars: call
+            .get("Custom-Application-Vars")
+            .and_then(Value::as_object)
             .unwrap_or(&nothing),
         presence_id: presence_id.as_deref(),
         account_realm: realm.as_deref(),

@@ -36,7 +36,7 @@ fn understood(data: &[u8], message: &Inbound) {
     match message {
         Inbound::Execute(execute) => {
             assert!(routing::is_call_id(&execute.call_id));
-            assert_eq!(sent.get("Call"), Some(&Value::Object(execute.call.clone())));
+            assert_eq!(sent.get("Call"), Some(&Value::Object(execute.call.clone().into_object())));
             let mut whole = sent;
             // An absent `Data` and a `null` one come back as the empty object that they are to KAZOO.
             if whole.get("Data").is_none_or(Value::is_null) {

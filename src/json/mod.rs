@@ -7,10 +7,32 @@
 //!
 //! Source: `kz_json.erl` (`get_*_value`, `is_true`, `merge`), `kz_term.erl` (`to_*`, `is_empty`).
 
+mod lazy;
+
 use serde_json::{Map, Value};
+
+pub use lazy::{LazyObject, LazyValue};
 
 /// A JSON object in document order.
 pub type Object = Map<String, Value>;
+
+/// What has members with names.
+pub trait Members {
+    /// The value of the member with this name.
+    fn member(&self, name: &str) -> Option<&Value>;
+}
+
+impl Members for Object {
+    fn member(&self, name: &str) -> Option<&Value> {
+        self.get(name)
+    }
+}
+
+impl<M: Members> Members for &M {
+    fn member(&self, name: &str) -> Option<&Value> {
+        (**self).member(name)
+    }
+}
 
 /// The text KAZOO makes of a value (`kz_term:to_binary`), or `None` where it raises.
 ///
@@ -50,8 +72,8 @@ fn number_text(number: &serde_json::Number) -> String {
 }
 
 /// `get_ne_binary_value`: the value's text, `None` where it is absent, empty or has no text.
-pub fn text(object: &Object, key: &str) -> Option<String> {
-    object.get(key).and_then(non_empty_text)
+pub fn text(object: &impl Members, key: &str) -> Option<String> {
+    object.member(key).and_then(non_empty_text)
 }
 
 /// [`text`] of a value already at hand.
@@ -120,8 +142,8 @@ pub fn value_is_true(value: &Value) -> bool {
 }
 
 /// `get_json_value`: the object at a key, `None` where it is absent or something else.
-pub fn object<'a>(object: &'a Object, key: &str) -> Option<&'a Object> {
-    object.get(key).and_then(Value::as_object)
+pub fn object<'a>(object: &'a impl Members, key: &str) -> Option<&'a Object> {
+    object.member(key).and_then(Value::as_object)
 }
 
 /// `kz_term:is_empty`: the texts `0`, `NULL` and `undefined` count as empty, too.

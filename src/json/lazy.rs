@@ -1,0 +1,411 @@
+//! Objects of which most is never looked at.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{Members, Object};
+
+/// A JSON object, each member of which is read when it is asked for, and kept then.
+///
+/// A call has some forty members, of which a decision looks at ten; to read them all takes longer
+/// than to decide. Until it is changed the object is text. Whatever in it is no JSON is told when
+/// it is deserialized, as with [`Object`], never later. It can be deserialized from text only.
+#[derive(Debug, Clone, Default)]
+pub struct LazyObject {
+    unread: Option<Unread>,
+    /// Empty as long as the other one is there.
+    object: Object,
+}
+
+#[derive(Debug, Clone)]
+struct Unread {
+    /// The whole object.
+    text: Box<str>,
+    /// In the order of the text; of several with one name the last one counts.
+    members: Vec<Member>,
+}
+
+/// Where a member stands in the text.
+#[derive(Debug, Clone)]
+struct Member {
+    name: Range<usize>,
+    value: Range<usize>,
+    read: OnceLock<Box<Value>>,
+}
+
+impl LazyObject {
+    /// The whole object.
+    pub fn to_object(&self) -> Cow<'_, Object> {
+        match &self.unread {
+            Some(unread) => Cow::Owned(unread.read()),
+            None => Cow::Borrowed(&self.object),
+        }
+    }
+
+    /// The whole object, with nothing left here.
+    pub fn into_object(self) -> Object {
+        self.unread.map_or(self.object, |unread| unread.read())
+    }
+
+    /// The whole object, to be changed.
+    pub fn as_object_mut(&mut self) -> &mut Object {
+        if let Some(unread) = self.unread.take() {
+            self.object = unread.read();
+        }
+        &mut self.object
+    }
+
+    /// The object's text.
+    pub fn to_text(&self) -> Cow<'_, str> {
+        match &self.unread {
+            Some(unread) => Cow::Borrowed(&unread.text),
+            None => Cow::Owned(text_of(&self.object)),
+        }
+    }
+}
+
+/// Names are texts and numbers are finite, so there is nothing that could fail.
+fn text_of<T: serde::Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+impl From<Object> for LazyObject {
+    fn from(object: Object) -> Self {
+        Self { unread: None, object }
+    }
+}
+
+/// As with [`Object`]s the order of members does not count.
+impl PartialEq for LazyObject {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_object() == other.to_object()
+    }
+}
+
+impl Members for LazyObject {
+    fn member(&self, name: &str) -> Option<&Value> {
+        match &self.unread {
+            Some(unread) => unread.member(name),
+            None => self.object.get(name),
+        }
+    }
+}
+
+impl Unread {
+    fn member(&self, name: &str) -> Option<&Value> {
+        let mut members = self.members.iter().rev();
+        let member = members.find(|member| self.part(&member.name) == name)?;
+        Some(member.read.get_or_init(|| Box::new(self.value(member))))
+    }
+
+    fn read(&self) -> Object {
+        let mut object = Object::with_capacity(self.members.len());
+        for member in &self.members {
+            object.insert(self.part(&member.name).to_owned(), self.value(member));
+        }
+        object
+    }
+
+    /// That a value stands there was checked when the text was taken.
+    fn value(&self, member: &Member) -> Value {
+        serde_json::from_str(self.part(&member.value)).unwrap_or_default()
+    }
+
+    fn part(&self, part: &Range<usize>) -> &str {
+        self.text.get(part.clone()).unwrap_or_default()
+    }
+}
+
+/// An object's text as it is put together.
+struct Writing {
+    text: String,
+    members: Vec<Member>,
+    /// Whether every name stands in the text as it is.
+    plain: bool,
+}
+
+impl Writing {
+    /// Bytes and members of a usual call.
+    const USUAL: (usize, usize) = (4096, 48);
+
+    fn new() -> Self {
+        let (bytes, members) = Self::USUAL;
+        let mut text = String::with_capacity(bytes);
+        text.push('{');
+        Self { text, members: Vec::with_capacity(members), plain: true }
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        if !self.members.is_empty() {
+            self.text.push(',');
+        }
+        let start = self.text.len() + 1;
+        let name_at = start..start + name.len();
+        if name.bytes().any(|byte| matches!(byte, b'"' | b'\\' | ..b' ')) {
+            self.plain = false;
+            self.text.push_str(&text_of(name));
+        } else {
+            self.text.push('"');
+            self.text.push_str(name);
+            self.text.push('"');
+        }
+        self.text.push(':');
+        let start = self.text.len();
+        self.text.push_str(value);
+        let value_at = start..self.text.len();
+        self.members.push(Member { name: name_at, value: value_at, read: OnceLock::new() });
+    }
+
+    fn done(mut self) -> serde_json::Result<LazyObject> {
+        self.text.push('}');
+        if !self.plain {
+            return serde_json::from_str::<Object>(&self.text).map(LazyObject::from);
+        }
+        let unread = Unread { text: self.text.into(), members: self.members };
+        Ok(LazyObject { unread: Some(unread), object: Object::new() })
+    }
+}
+
+impl<'de> Deserialize<'de> for LazyObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = LazyObject;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LazyObject, A::Error> {
+        let mut writing = Writing::new();
+        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            serde_json::from_str::<Checked>(value.get()).map_err(A::Error::custom)?;
+            writing.add(&name, value.get());
+        }
+        writing.done().map_err(A::Error::custom)
+    }
+}
+
+/// A value that is not read yet where it is an object.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LazyValue {
+    /// An object.
+    Object(LazyObject),
+    /// Anything else.
+    Other(Value),
+}
+
+impl<'de> Deserialize<'de> for LazyValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = LazyValue;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<LazyValue, E> {
+        Ok(LazyValue::Other(Value::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<LazyValue, E> {
+        Ok(LazyValue::Other(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<LazyValue, E> {
+        Ok(LazyValue::Other(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<LazyValue, E> {
+        Ok(LazyValue::Other(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<LazyValue, E> {
+        Ok(LazyValue::Other(value.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<LazyValue, E> {
+        Ok(LazyValue::Other(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<LazyValue, A::Error> {
+        Value::deserialize(SeqAccessDeserializer::new(items)).map(LazyValue::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<LazyValue, A::Error> {
+        ObjectVisitor.visit_map(members).map(LazyValue::Object)
+    }
+}
+
+/// A name that is only copied where it has to be.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A value that could be read: what skips a value lets some numbers and texts pass that are none.
+struct Checked;
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Checked {
+    type Value = Self;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(Self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        while members.next_entry::<Self, Self>()?.is_some() {}
+        Ok(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn lazy(text: &str) -> serde_json::Result<LazyObject> {
+        serde_json::from_str(text)
+    }
+
+    /// Texts of objects, most of them good; bad ones by a character out of place.
+    fn any_text() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            any::<bool>().prop_map(|value| value.to_string()),
+            any::<i64>().prop_map(|value| value.to_string()),
+            any::<f64>().prop_map(|value| json!(value).to_string()),
+            ".*".prop_map(|value| json!(value).to_string()),
+            prop::sample::select(vec![
+                "1e400",
+                "-0",
+                "1E2",
+                "01",
+                "\"\\ud800\"",
+                "\"\\u00e9\\n\"",
+                "\"\u{7}\"",
+                "tru",
+                "",
+                "18446744073709551616",
+                "\"\\x\"",
+                "\"é\"",
+            ])
+            .prop_map(str::to_owned),
+        ];
+        let name = prop_oneof!["[a-c]?", ".*", Just("\\\"".to_owned())];
+        let object = |members: Vec<(String, String)>| {
+            let members = members.iter().map(|(name, value)| format!("{} : {value}", json!(name)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(" , "))
+        };
+        let value = leaf.prop_recursive(3, 24, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4)
+                    .prop_map(|items| format!("[{}]", items.join(","))),
+                prop::collection::vec((".?", inner), 0..4).prop_map(object),
+            ]
+        });
+        prop::collection::vec((name, value), 0..6).prop_map(object)
+    }
+
+    proptest! {
+        #[test]
+        fn it_reads_what_an_object_reads_and_nothing_else(text in any_text()) {
+            let object: serde_json::Result<Object> = serde_json::from_str(&text);
+            match (lazy(&text), object) {
+                (Ok(lazy), Ok(object)) => {
+                    for name in object.keys() {
+                        prop_assert_eq!(lazy.member(name), object.get(name));
+                    }
+                    prop_assert_eq!(lazy.member("no such name"), None);
+                    let reread: Object = serde_json::from_str(&lazy.to_text()).unwrap();
+                    prop_assert_eq!(&reread, &object);
+                    let order = |object: &Object| object.keys().cloned().collect::<Vec<_>>();
+                    prop_assert_eq!(order(&lazy.to_object()), order(&object));
+                    prop_assert_eq!(lazy.into_object(), object);
+                }
+                (Err(_), Err(_)) => {}
+                (lazy, object) => prop_assert!(false, "{:?} but {:?}", lazy, object),
+            }
+        }
+    }
+
+    #[test]
+    fn only_an_object_is_one() {
+        for text in ["[]", "null", "\"{}\"", "1", "", "{", "{}}"] {
+            assert!(lazy(text).is_err(), "{text}");
+        }
+        for text in ["[1, {\"a\": []}]", "null", "\"{}\"", "1", "-1", "0.5", "true"] {
+            let value: LazyValue = serde_json::from_str(text).unwrap();
+            assert_eq!(value, LazyValue::Other(serde_json::from_str(text).unwrap()));
+        }
+        let value: LazyValue = serde_json::from_str("{\"a\": 1}").unwrap();
+        assert_eq!(value, LazyValue::Object(lazy("{\"a\": 1}").unwrap()));
+        assert_eq!(lazy("{}").unwrap(), LazyObject::default());
+    }
+
+    #[test]
+    fn a_changed_one_is_what_it_was_changed_to() {
+        let mut object = lazy(r#"{"a": 1, "b": {"c": [2]}, "a": 3}"#).unwrap();
+        assert_eq!(object.member("a"), Some(&json!(3)));
+        object.as_object_mut().insert("d".to_owned(), json!(4));
+        object.as_object_mut().shift_remove("b");
+        assert_eq!(object.member("a"), Some(&json!(3)));
+        assert_eq!(object.member("b"), None);
+        assert_eq!(object.to_text(), r#"{"a":3,"d":4}"#);
+        assert_eq!(object.clone().into_object(), *object.to_object());
+    }
+}
