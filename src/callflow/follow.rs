@@ -60,12 +60,25 @@ pub enum Following<E> {
         /// Whether every such node is the root of its document and has nothing under `_`: a
         /// document made to be branched to, so that what follows is on KAZOO's own stack.
         single_purpose: bool,
+        /// Whether such a node stands in another document than the callflow of the call: it was
+        /// branched to, so that KAZOO may run something after all that follows here.
+        branched_to: bool,
         /// The document of the node.
         document_id: String,
         /// A JSON pointer to the node in it.
         path: String,
         /// Whether everything in reach was searched. If not, another such node may exist.
         complete: bool,
+    },
+    /// No such node, but one that can only be it: its document was saved while the call was there.
+    /// KAZOO goes on with the flow as it was, of which nobody else has a copy.
+    Edited {
+        /// The node as stored, with the data KAZOO sent.
+        node: Object,
+        /// As for a node that was found.
+        branched_to: bool,
+        /// Where it stands.
+        place: Place,
     },
     /// No such node.
     NotFound(NotFound),

@@ -36,7 +36,7 @@ async fn follow(documents: &Map, data: Value) -> Following<Unreadable> {
 /// (document, path, child, single purpose, complete)
 async fn found(documents: &Map, data: Value) -> (String, String, Value, bool, bool) {
     match follow(documents, data).await {
-        Following::Found { node, single_purpose, document_id, path, complete } => {
+        Following::Found { node, single_purpose, document_id, path, complete, .. } => {
             let child = flow::wildcard_child(&node).cloned().map_or(Value::Null, Value::Object);
             (document_id, path, child, single_purpose, complete)
         }
@@ -88,6 +88,54 @@ async fn the_node_is_found_wherever_the_call_can_have_met_it() {
     ] {
         let result = found(&Map::of(documents), manual()).await;
         assert_eq!(result, (document.into(), path.into(), after.clone(), false, true));
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_was_branched_to_may_have_something_behind_it() {
+    let here = Map::of([callflow("root", remote(play("after")))]);
+    let elsewhere =
+        Map::of([callflow("root", branch("b", json!({}))), callflow("b", remote(play("after")))]);
+    let both = Map::of([
+        callflow(
+            "root",
+            json!({"module": "menu", "children": {
+            "1": remote(play("after")), "2": branch("b", json!({}))}}),
+        ),
+        callflow("b", remote(play("after"))),
+    ]);
+    for (documents, expected) in [(here, false), (elsewhere, true), (both, true)] {
+        match follow(&documents, manual()).await {
+            Following::Found { branched_to, .. } => assert_eq!(branched_to, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_only_node_is_the_one_although_it_was_edited_since() {
+    let sent = json!({"action": "static"});
+    for (flow, expected) in [
+        (remote(play("after")), true),
+        (json!({"module": "play", "children": {"_": remote(play("after"))}}), true),
+        // Nobody can know which of them it was, or that it was this one.
+        (
+            json!({"module": "menu", "children": {
+            "1": remote(play("after")), "2": remote(play("after"))}}),
+            false,
+        ),
+        (json!({"module": MODULE, "data": {"action": "manual"}}), false),
+    ] {
+        let documents = Map::of([callflow("root", flow.clone())]);
+        match follow(&documents, sent.clone()).await {
+            Following::Edited { node, branched_to, place } => {
+                assert!(expected, "{flow}");
+                assert_eq!((&node["data"], branched_to), (&sent, false));
+                assert_eq!(place.document_id, "root");
+                assert_eq!(flow::wildcard_child(&node).unwrap()["data"]["id"], "after");
+            }
+            other => assert!(!expected, "{flow}: {other:?}"),
+        }
     }
 }
 

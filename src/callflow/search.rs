@@ -2,6 +2,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use serde_json::Value;
+
 use super::flow::{self, Nodes};
 use super::follow::{Difference, Following, NotFound, Place, SearchLimits};
 use super::lookup::NO_MATCH;
@@ -18,6 +20,8 @@ pub(super) struct Search<'a, D: Documents> {
     known: HashSet<String>,
     searched: Vec<String>,
     candidates: Vec<Candidate>,
+    /// Remote nodes of the module that have other data.
+    edited: Vec<Candidate>,
     others: Vec<(Place, Difference)>,
     unreadable: Option<(String, D::Error)>,
     complete: bool,
@@ -62,6 +66,7 @@ impl<'a, D: Documents> Search<'a, D> {
             known: HashSet::new(),
             searched: Vec::new(),
             candidates: Vec::new(),
+            edited: Vec::new(),
             others: Vec::new(),
             unreadable: None,
             complete: true,
@@ -148,12 +153,14 @@ impl<'a, D: Documents> Search<'a, D> {
         for (index, node) in nodes.iter() {
             let place = || Place { document_id: id.to_owned(), path: nodes.path(index) };
             if flow::runs(node, self.module) {
+                let candidate =
+                    || Candidate { place: place(), node: node.clone(), is_root: index == 0 };
                 if !json::is_true(node, "remote_execution", false) {
                     self.others.push((place(), Difference::NotRemote));
                 } else if self.is_data_of(node) {
-                    let is_root = index == 0;
-                    self.candidates.push(Candidate { place: place(), node: node.clone(), is_root });
+                    self.candidates.push(candidate());
                 } else {
+                    self.edited.push(candidate());
                     self.others.push((place(), Difference::Data));
                 }
             }
@@ -181,14 +188,23 @@ impl<'a, D: Documents> Search<'a, D> {
             return Following::Ambiguous { candidates };
         }
         let single_purpose = self.candidates.iter().all(|it| it.is_root && it.child().is_none());
+        let branched_to = self.candidates.iter().any(|it| it.place.document_id != flow_id);
         let Candidate { place: Place { document_id, path }, node, .. } =
             self.candidates.swap_remove(0);
-        Following::Found { node, single_purpose, document_id, path, complete: self.complete }
+        let complete = self.complete;
+        Following::Found { node, single_purpose, branched_to, document_id, path, complete }
     }
 
-    fn conclude_without(self, flow_id: &str) -> Following<D::Error> {
+    fn conclude_without(mut self, flow_id: &str) -> Following<D::Error> {
         if let Some((document_id, error)) = self.unreadable {
             return Following::Unreadable { document_id, error };
+        }
+        if let (true, 1, Some(Candidate { place, mut node, .. })) =
+            (self.complete, self.others.len(), self.edited.pop())
+        {
+            node.insert("data".to_owned(), Value::Object(self.data.clone()));
+            let branched_to = place.document_id != flow_id;
+            return Following::Edited { node, branched_to, place };
         }
         Following::NotFound(if self.searched.iter().any(|id| id == flow_id) {
             NotFound::NoNode {

@@ -107,6 +107,9 @@ async fn check_following(snapshot: &Snapshot, action: &Action<'_>, findings: &mu
                 let places: Vec<String> = candidates.iter().map(ToString::to_string).collect();
                 (Code::FollowingAmbiguous, format!("they are {}", places.join("; ")))
             }
+            Following::Edited { place, .. } => {
+                (Code::FollowingNotFound, format!("the one in {place} has other data"))
+            }
             Following::NotFound(why) => (Code::FollowingNotFound, why.to_string()),
             Following::Unreadable { error, .. } => match error {},
         };

@@ -201,6 +201,9 @@ pub(super) fn not_located(following: &Following<ReadError>) -> Option<String> {
              it may exist"
                 .to_owned(),
         ),
+        Following::Edited { place, .. } => Some(format!(
+            "the node in {place} has other data than the call; it is taken for the same, edited"
+        )),
         Following::NotFound(reason) => Some(reason.to_string()),
         Following::Ambiguous { candidates } => {
             let places: Vec<_> = candidates.iter().map(ToString::to_string).collect();

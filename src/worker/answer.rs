@@ -7,10 +7,10 @@
 //!
 //! | Outcome | Answer | What KAZOO then has |
 //! |---|---|---|
-//! | static, manual | static node, then the node's `_` child | everything exact; after manual entry KAZOO also tells the switch the caller's name, which is the one it has |
+//! | static, manual | static node, then the node's `_` child | everything exact; but after manual entry KAZOO holds number and name for set, where its own module sets the number alone |
 //! | list, destination is the whole capture group (named groups) | static node, then a `callflow` node | everything exact |
-//! | list, a part of it; the node has no `_` child | static node, then the found flow with `to_did` | caller ID and DID exact; Request, To, callee keep the key |
-//! | list, a part of it; the node has a `_` child, or the found flow branches | native: the same node without `remote_execution` | everything exact |
+//! | list, a part of it; nothing comes after the node | static node, then the found flow with `to_did` | caller ID and DID exact; Request, To, callee keep the key |
+//! | list, a part of it; the node has a `_` child or was branched to, or the found flow branches | native: the same node without `remote_execution` | everything exact |
 //! | list, no destination | native | everything exact |
 //!
 //! A `callflow` node behind a static node would keep the `_` child's place on KAZOO's stack, but
@@ -92,6 +92,8 @@ pub struct Node<'a> {
     pub node: &'a Object,
     /// Its `_` child.
     pub child: Option<&'a Object>,
+    /// Whether something may run after all that follows it: see [`callflow::Following`].
+    pub branched_to: bool,
 }
 
 /// What an answer is chosen from.
@@ -150,7 +152,8 @@ fn carry(decided: &Decided<'_>, node: Node<'_>) -> Answer {
         }
         Outcome::Branch { target, .. } => {
             let inlined = inlined_flow(decided);
-            let static_is_exact = child.is_none() && inlined.is_some();
+            let nothing_comes_after = child.is_none() && !node.branched_to;
+            let static_is_exact = nothing_comes_after && inlined.is_some();
             let native_wanted = decided.list_answer == ListAnswer::Native || !static_is_exact;
             if native_wanted && (decided.native_agrees)() {
                 return native(node);

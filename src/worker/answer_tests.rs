@@ -50,7 +50,7 @@ fn decided<'a>(
 
 fn kind(decided: &Decided<'_>, node: &Object) -> (&'static str, Before) {
     let child = node["children"].get("_").and_then(Value::as_object);
-    let answer = choose(decided, Some(Node { node, child }));
+    let answer = choose(decided, Some(Node { node, child, branched_to: false }));
     (answer.kind, answer.before)
 }
 
@@ -105,6 +105,23 @@ fn a_list_is_answered_with_what_is_exact() {
     }
 }
 
+/// A living KAZOO dialled the key with the number, from the flow that had branched here.
+#[test]
+fn a_part_of_the_group_is_left_to_kazoo_where_something_may_come_after() {
+    let (outcome, changes, did) = (branch(), changes(), Did::from("+1514"));
+    let dials = object(json!({"module": "resources", "data": {}, "children": {}}));
+    let base = decided(&outcome, &changes, &dials, &did);
+    let node = node(None);
+    let branched_to = Node { node: &node, child: None, branched_to: true };
+    for (decided, expected) in [
+        (base, "native"),
+        (Decided { whole_group: true, ..base }, "static_callflow"),
+        (Decided { native_agrees: &|| false, ..base }, "static_inline"),
+    ] {
+        assert_eq!(choose(&decided, Some(branched_to)).kind, expected);
+    }
+}
+
 #[test]
 fn a_key_without_destination_is_not_given_to_a_static_node() {
     let outcome = Outcome::Continue(Reason::Entry);
@@ -124,7 +141,8 @@ fn static_and_manual_carry_number_and_name_to_the_child() {
     let manual = Decided { mode: Mode::Manual, ..decided(&outcome, &changes, &flow, &did) };
     let child = json!({"module": "resources", "data": {}, "children": {}});
     let node = node(Some(child.clone()));
-    let answer = choose(&manual, Some(Node { node: &node, child: child.as_object() }));
+    let answer =
+        choose(&manual, Some(Node { node: &node, child: child.as_object(), branched_to: false }));
     let expected = object(json!({
         "module": "dynamic_cid",
         "data": {"action": "static", "caller_id": {"number": "1555"}},

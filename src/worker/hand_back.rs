@@ -41,7 +41,11 @@ pub async fn choose(
         None
     };
     let node = following.as_ref().and_then(|following| match following {
-        Following::Found { node, .. } => Some(Node { node, child: callflow::wildcard_child(node) }),
+        Following::Found { node, branched_to, .. }
+        | Following::Edited { node, branched_to, .. } => {
+            let child = callflow::wildcard_child(node);
+            Some(Node { node, child, branched_to: *branched_to })
+        }
         _ => None,
     });
     let route = decision.route.filter(|route| route.found.is_some());

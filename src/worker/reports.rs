@@ -62,6 +62,18 @@ impl Reports {
     ) -> &'static str {
         let (outcome, problem) = match following {
             Following::Found { .. } => return "found",
+            Following::Edited { place, .. } => {
+                let flow = flow_id.unwrap_or("none");
+                if self.is_new(format!("edited {place}")) {
+                    tracing::warn!(
+                        callflow = flow,
+                        %place,
+                        "the callflow was saved while a call was in it: what follows the node now \
+                         is used"
+                    );
+                }
+                return "edited";
+            }
             Following::NotFound(reason) => ("not_found", reason.to_string()),
             Following::Ambiguous { candidates } => {
                 let places: Vec<_> = candidates.iter().map(ToString::to_string).collect();
