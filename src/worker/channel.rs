@@ -19,10 +19,6 @@ use crate::kapi::{Inbound, channel_status, new_msg_id};
 /// KAZOO's own wait for the answers of its switches.
 const ANSWERS: Duration = Duration::from_secs(2);
 
-/// How often is asked before silence is taken for all that is to be had: after a restart of the
-/// broker the switches may be back later than we are.
-const QUESTIONS: usize = 3;
-
 /// What the switches know of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -37,22 +33,6 @@ pub(super) enum State {
 /// Asks every switch; the call's events must be bound already. What else comes meanwhile is put
 /// off.
 pub(super) async fn state(
-    session: &Session,
-    call_id: &str,
-    events: &mut mpsc::Receiver<Arc<Inbound>>,
-    put_off: &mut VecDeque<Arc<Inbound>>,
-) -> Result<State, LinkError> {
-    for _ in 0..QUESTIONS {
-        let state = ask(session, call_id, events, put_off).await?;
-        if state != State::Unknown {
-            return Ok(state);
-        }
-    }
-    Ok(State::Unknown)
-}
-
-/// Asks once.
-async fn ask(
     session: &Session,
     call_id: &str,
     events: &mut mpsc::Receiver<Arc<Inbound>>,

@@ -259,12 +259,23 @@ impl<'a> Conversation<'a> {
     /// outage thousands may wait for this, so the call is put away meanwhile.
     pub(super) async fn is_still_there(&mut self) -> Result<channel::State, LinkError> {
         let packed = Packed::new(&mut self.call);
-        let state = match self.open().await {
-            Ok(()) => self.channel_state().await,
-            Err(error) => Err(error),
-        };
+        let state = self.patient_channel_state().await;
         packed.restore(&mut self.call);
         state
+    }
+
+    /// Asks until one of the switches answers, but not for ever.
+    async fn patient_channel_state(&mut self) -> Result<channel::State, LinkError> {
+        /// After a restart of the broker the switches may be back later than we are.
+        const QUESTIONS: usize = 3;
+        self.open().await?;
+        for _ in 1..QUESTIONS {
+            match self.channel_state().await? {
+                channel::State::Unknown => {}
+                known => return Ok(known),
+            }
+        }
+        self.channel_state().await
     }
 
     /// Keys that were pressed before the action began are not meant for it.
