@@ -1,5 +1,6 @@
 //! What breaks: the broker, the worker, the database.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -21,6 +22,7 @@ tests![
     digits_are_collected_anew_after_the_broker_was_restarted,
     an_executor_that_is_gone_leaves_no_caller_in_silence,
     a_call_of_a_killed_worker_starts_again_with_the_next,
+    switches_that_are_back_late_are_asked_again,
     a_call_in_flight_survives_a_cut_connection,
     a_redelivered_call_that_has_ended_is_dropped,
     a_redelivered_call_nobody_knows_of_goes_on,
@@ -157,6 +159,21 @@ pub(crate) async fn answer(
 async fn a_call_of_a_killed_worker_starts_again_with_the_next(world: &World) -> Result<()> {
     let scene = Scene::set(world, world.account.all_remote()).await?;
     let (scene, line, mut questions) = orphaned(scene).await?;
+    answer(&scene.kazoo, &mut questions, line.call_id(), "active").await?;
+    digits_are_collected_anew(line).await?;
+    scene.end().await
+}
+
+/// After a restart of the broker the worker may be back before the switches are.
+async fn switches_that_are_back_late_are_asked_again(world: &World) -> Result<()> {
+    let scene = Scene::set(world, world.account.all_remote()).await?;
+    let (scene, line, mut questions) = orphaned(scene).await?;
+    let mut unanswered = BTreeSet::new();
+    while unanswered.len() < 2 {
+        let question = tokio::time::timeout(PATIENCE, questions.recv()).await;
+        let question = question.context("nobody asks again")?.context("no connection")?;
+        unanswered.insert(question.text("Msg-ID").to_owned());
+    }
     answer(&scene.kazoo, &mut questions, line.call_id(), "active").await?;
     digits_are_collected_anew(line).await?;
     scene.end().await
