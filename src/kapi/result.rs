@@ -31,15 +31,14 @@ pub enum ActionResult {
 impl ActionResult {
     /// The Erlang term.
     pub fn term(&self) -> Term {
-        let pair = |atom, value| Term::Tuple(vec![Term::Atom(atom), value]);
         match self {
-            Self::Continue => Term::Atom(Atom::Continue),
-            Self::ContinueKey(key) => pair(Atom::Continue, Term::text(key)),
-            Self::ContinueWithFlow(flow) => pair(Atom::ContinueWithFlow, Term::from_object(flow)),
-            Self::Stop => Term::Atom(Atom::Stop),
-            Self::StopCause(cause) => pair(Atom::Stop, Term::text(cause)),
-            Self::Transfer => Term::Atom(Atom::Transfer),
-            Self::Usurp => Term::Atom(Atom::Usurp),
+            Self::Continue => Term::atom(Atom::Continue),
+            Self::ContinueKey(key) => Term::atom_and_text(Atom::Continue, key),
+            Self::ContinueWithFlow(flow) => Term::atom_and_object(Atom::ContinueWithFlow, flow),
+            Self::Stop => Term::atom(Atom::Stop),
+            Self::StopCause(cause) => Term::atom_and_text(Atom::Stop, cause),
+            Self::Transfer => Term::atom(Atom::Transfer),
+            Self::Usurp => Term::atom(Atom::Usurp),
         }
     }
 
@@ -49,7 +48,11 @@ impl ActionResult {
         match self {
             Self::Continue => json!("continue"),
             Self::ContinueKey(key) => json!({ "continue": key }),
-            Self::ContinueWithFlow(flow) => json!({ "continue_with_flow": flow }),
+            Self::ContinueWithFlow(flow) => {
+                // `json!` would serialize the flow where it can be copied.
+                let member = (self.word().to_owned(), Value::Object(flow.clone()));
+                Value::Object(Object::from_iter([member]))
+            }
             Self::Stop => json!("stop"),
             Self::StopCause(cause) => json!({ "stop": cause }),
             Self::Transfer => json!("transfer"),
@@ -127,7 +130,7 @@ pub fn accepted(identity: &Identity, executor: Executor<'_>) -> Message {
 /// Source: `kapi_callflow.erl` (`action_result_definition`).
 pub fn result(identity: &Identity, executor: Executor<'_>, result: &ActionResult) -> Message {
     let mut members = Object::new();
-    members.insert("Result".to_owned(), Value::String(result.term().encode_base64()));
+    members.insert("Result".to_owned(), Value::String(result.term().to_base64()));
     members.insert(RESULT_TERM.to_owned(), result.readable());
     answer(identity, executor, "action.result", members)
 }
@@ -173,7 +176,7 @@ mod tests {
                  ZGF0YWgBbAAAAAFoAm0AAAACaWRtAAAAA2FiY2poAm0AAAAIY2hpbGRyZW5oAWpq",
             ),
         ] {
-            assert_eq!(result.term().encode_base64(), base64, "{result:?}");
+            assert_eq!(result.term().to_base64(), base64, "{result:?}");
         }
     }
 
@@ -183,7 +186,7 @@ mod tests {
         assert!(recorded.len() > 8);
         for (term, base64) in recorded {
             let result = ActionResult::from_readable(&term).unwrap();
-            assert_eq!(result.term().encode_base64(), base64, "{term}");
+            assert_eq!(result.term().to_base64(), base64, "{term}");
             assert_eq!(result.readable(), term);
         }
     }
@@ -277,11 +280,7 @@ mod tests {
                 "callflow_action_result_transfer.json" => ActionResult::Transfer,
                 _ => ActionResult::Usurp,
             };
-            assert_eq!(
-                fixtures::object(example)["Result"],
-                result.term().encode_base64(),
-                "{example}"
-            );
+            assert_eq!(fixtures::object(example)["Result"], result.term().to_base64(), "{example}");
         }
     }
 }

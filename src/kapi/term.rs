@@ -39,23 +39,6 @@ impl Atom {
     }
 }
 
-/// An Erlang term.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Term {
-    /// An atom.
-    Atom(Atom),
-    /// Bytes, which is also what texts are.
-    Binary(Vec<u8>),
-    /// A tuple.
-    Tuple(Vec<Term>),
-    /// A proper list.
-    List(Vec<Term>),
-    /// An integer of any size that JSON brings.
-    Integer(i128),
-    /// A finite float.
-    Float(f64),
-}
-
 const VERSION: u8 = 131;
 const NEW_FLOAT_EXT: u8 = 70;
 const SMALL_INTEGER_EXT: u8 = 97;
@@ -63,16 +46,29 @@ const INTEGER_EXT: u8 = 98;
 /// Latin-1 atom with a length of two bytes: old, and read by every Erlang.
 const ATOM_EXT: u8 = 100;
 const SMALL_TUPLE_EXT: u8 = 104;
-const LARGE_TUPLE_EXT: u8 = 105;
 const NIL_EXT: u8 = 106;
 const LIST_EXT: u8 = 108;
 const BINARY_EXT: u8 = 109;
 const SMALL_BIG_EXT: u8 = 110;
 
+/// An Erlang term, written: its bytes with the version byte in front.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term(Vec<u8>);
+
 impl Term {
-    /// A text.
-    pub fn text(text: &str) -> Self {
-        Self::Binary(text.as_bytes().to_vec())
+    /// An atom.
+    pub fn atom(atom: Atom) -> Self {
+        Self::of(|into| write_atom(atom, into))
+    }
+
+    /// `{Atom, Text}`.
+    pub fn atom_and_text(atom: Atom, text: &str) -> Self {
+        Self::of_pair(atom, |into| write_text(text, into))
+    }
+
+    /// `{Atom, Object}`.
+    pub fn atom_and_object(atom: Atom, object: &Object) -> Self {
+        Self::of_pair(atom, |into| write_object(object, into))
     }
 
     /// A JSON value in KAZOO's form: an object is a 1-tuple of a list of pairs, strings and keys
@@ -80,85 +76,92 @@ impl Term {
     ///
     /// Source: `kz_json.hrl` (`JSON_WRAPPER`), `kz_json.erl` (`decode/1`).
     pub fn from_json(value: &Value) -> Self {
-        match value {
-            Value::Null => Self::Atom(Atom::Null),
-            Value::Bool(true) => Self::Atom(Atom::True),
-            Value::Bool(false) => Self::Atom(Atom::False),
-            Value::Number(number) => Self::from_number(number),
-            Value::String(text) => Self::text(text),
-            Value::Array(items) => Self::List(items.iter().map(Self::from_json).collect()),
-            Value::Object(members) => Self::from_object(members),
-        }
+        Self::of(|into| write_json(value, into))
     }
 
-    /// [`from_json`](Self::from_json) of an object.
-    pub fn from_object(members: &Object) -> Self {
-        let pairs = members
-            .iter()
-            .map(|(key, value)| Self::Tuple(vec![Self::text(key), Self::from_json(value)]));
-        Self::Tuple(vec![Self::List(pairs.collect())])
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
-    fn from_number(number: &Number) -> Self {
-        if let Some(integer) = number.as_i128() {
-            Self::Integer(integer)
-        } else {
-            // What is no integer is a float; JSON has no other numbers.
-            Self::Float(number.as_f64().unwrap_or_default())
-        }
+    /// The bytes in standard Base64 with padding, as `Result` carries them.
+    pub fn to_base64(&self) -> String {
+        STANDARD.encode(&self.0)
     }
 
-    /// The term's bytes, with the version byte in front.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
-        self.write(&mut bytes);
-        bytes
+    fn of_pair(atom: Atom, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        Self::of(|into| {
+            into.extend_from_slice(&[SMALL_TUPLE_EXT, 2]);
+            write_atom(atom, into);
+            write(into);
+        })
     }
 
-    /// The term's bytes in standard Base64 with padding, as `Result` carries them.
-    pub fn encode_base64(&self) -> String {
-        STANDARD.encode(self.encode())
+    fn of(write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        /// Bytes of most answers.
+        const USUAL: usize = 512;
+        let mut bytes = Vec::with_capacity(USUAL);
+        bytes.push(VERSION);
+        write(&mut bytes);
+        Self(bytes)
     }
+}
 
-    fn write(&self, into: &mut Vec<u8>) {
-        match self {
-            Self::Atom(atom) => {
-                into.push(ATOM_EXT);
-                write_length::<2>(atom.as_str().len(), into);
-                into.extend_from_slice(atom.as_str().as_bytes());
-            }
-            Self::Binary(bytes) => {
-                into.push(BINARY_EXT);
-                write_length::<4>(bytes.len(), into);
-                into.extend_from_slice(bytes);
-            }
-            Self::Tuple(items) => {
-                if let Ok(arity) = u8::try_from(items.len()) {
-                    into.extend_from_slice(&[SMALL_TUPLE_EXT, arity]);
-                } else {
-                    into.push(LARGE_TUPLE_EXT);
-                    write_length::<4>(items.len(), into);
-                }
-                for item in items {
-                    item.write(into);
-                }
-            }
-            Self::List(items) => {
-                if !items.is_empty() {
-                    into.push(LIST_EXT);
-                    write_length::<4>(items.len(), into);
-                    for item in items {
-                        item.write(into);
-                    }
-                }
-                into.push(NIL_EXT);
-            }
-            Self::Integer(integer) => write_integer(*integer, into),
-            Self::Float(float) => {
-                into.push(NEW_FLOAT_EXT);
-                into.extend_from_slice(&float.to_be_bytes());
-            }
-        }
+fn write_json(value: &Value, into: &mut Vec<u8>) {
+    match value {
+        Value::Null => write_atom(Atom::Null, into),
+        Value::Bool(true) => write_atom(Atom::True, into),
+        Value::Bool(false) => write_atom(Atom::False, into),
+        Value::Number(number) => write_number(number, into),
+        Value::String(text) => write_text(text, into),
+        Value::Array(items) => write_list(items, into, write_json),
+        Value::Object(members) => write_object(members, into),
+    }
+}
+
+fn write_object(members: &Object, into: &mut Vec<u8>) {
+    into.extend_from_slice(&[SMALL_TUPLE_EXT, 1]);
+    write_list(members, into, |(key, value), into| {
+        into.extend_from_slice(&[SMALL_TUPLE_EXT, 2]);
+        write_text(key, into);
+        write_json(value, into);
+    });
+}
+
+/// A proper list.
+fn write_list<I: IntoIterator<IntoIter: ExactSizeIterator>>(
+    items: I,
+    into: &mut Vec<u8>,
+    write: impl Fn(I::Item, &mut Vec<u8>),
+) {
+    let items = items.into_iter();
+    if items.len() > 0 {
+        into.push(LIST_EXT);
+        write_length::<4>(items.len(), into);
+        items.for_each(|item| write(item, into));
+    }
+    into.push(NIL_EXT);
+}
+
+fn write_atom(atom: Atom, into: &mut Vec<u8>) {
+    into.push(ATOM_EXT);
+    write_length::<2>(atom.as_str().len(), into);
+    into.extend_from_slice(atom.as_str().as_bytes());
+}
+
+fn write_text(text: &str, into: &mut Vec<u8>) {
+    into.push(BINARY_EXT);
+    write_length::<4>(text.len(), into);
+    into.extend_from_slice(text.as_bytes());
+}
+
+fn write_number(number: &Number, into: &mut Vec<u8>) {
+    if let Some(integer) = number.as_i128() {
+        write_integer(integer, into);
+    } else {
+        // What is no integer is a float; JSON has no other numbers.
+        into.push(NEW_FLOAT_EXT);
+        into.extend_from_slice(&number.as_f64().unwrap_or_default().to_be_bytes());
     }
 }
 
@@ -190,45 +193,53 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    /// Bytes of a term without the version byte.
-    fn bytes(term: &Term) -> Vec<u8> {
-        term.encode()[1..].to_vec()
-    }
-
     #[test]
     fn terms_have_erlangs_bytes() {
-        for (term, expected) in [
-            (Term::Atom(Atom::True), b"\x64\x00\x04true".to_vec()),
-            (Term::text("ab"), b"\x6d\x00\x00\x00\x02ab".to_vec()),
-            (Term::text(""), b"\x6d\x00\x00\x00\x00".to_vec()),
-            (Term::List(vec![]), b"\x6a".to_vec()),
-            (Term::List(vec![Term::Integer(1)]), b"\x6c\x00\x00\x00\x01\x61\x01\x6a".to_vec()),
-            (Term::Tuple(vec![]), b"\x68\x00".to_vec()),
-            (Term::Tuple(vec![Term::Integer(1)]), b"\x68\x01\x61\x01".to_vec()),
-            (Term::Integer(0), b"\x61\x00".to_vec()),
-            (Term::Integer(255), b"\x61\xff".to_vec()),
-            (Term::Integer(256), b"\x62\x00\x00\x01\x00".to_vec()),
-            (Term::Integer(-1), b"\x62\xff\xff\xff\xff".to_vec()),
-            (Term::Integer(i128::from(i32::MIN)), b"\x62\x80\x00\x00\x00".to_vec()),
-            (Term::Integer(2_147_483_648), b"\x6e\x04\x00\x00\x00\x00\x80".to_vec()),
-            (Term::Integer(-2_147_483_649), b"\x6e\x04\x01\x01\x00\x00\x80".to_vec()),
+        for (value, expected) in [
+            (json!("ab"), b"\x6d\x00\x00\x00\x02ab".to_vec()),
+            (json!(""), b"\x6d\x00\x00\x00\x00".to_vec()),
+            (json!([]), b"\x6a".to_vec()),
+            (json!([1]), b"\x6c\x00\x00\x00\x01\x61\x01\x6a".to_vec()),
+            (json!({}), b"\x68\x01\x6a".to_vec()),
             (
-                Term::Integer(i128::from(u64::MAX)),
-                b"\x6e\x08\x00\xff\xff\xff\xff\xff\xff\xff\xff".to_vec(),
+                json!({"a": 1}),
+                b"\x68\x01\x6c\x00\x00\x00\x01\x68\x02\x6d\x00\x00\x00\x01a\x61\x01\x6a".to_vec(),
             ),
-            (Term::Float(1.5), b"\x46\x3f\xf8\x00\x00\x00\x00\x00\x00".to_vec()),
-            (Term::from_json(&json!({})), b"\x68\x01\x6a".to_vec()),
-            (Term::from_json(&json!([])), b"\x6a".to_vec()),
-            (Term::from_json(&json!(null)), b"\x64\x00\x04null".to_vec()),
+            (json!(null), b"\x64\x00\x04null".to_vec()),
+            (json!(true), b"\x64\x00\x04true".to_vec()),
+            (json!(false), b"\x64\x00\x05false".to_vec()),
+            (json!(0), b"\x61\x00".to_vec()),
+            (json!(255), b"\x61\xff".to_vec()),
+            (json!(256), b"\x62\x00\x00\x01\x00".to_vec()),
+            (json!(-1), b"\x62\xff\xff\xff\xff".to_vec()),
+            (json!(i32::MIN), b"\x62\x80\x00\x00\x00".to_vec()),
+            (json!(2_147_483_648_i64), b"\x6e\x04\x00\x00\x00\x00\x80".to_vec()),
+            (json!(-2_147_483_649_i64), b"\x6e\x04\x01\x01\x00\x00\x80".to_vec()),
+            (json!(u64::MAX), b"\x6e\x08\x00\xff\xff\xff\xff\xff\xff\xff\xff".to_vec()),
+            (json!(1.5), b"\x46\x3f\xf8\x00\x00\x00\x00\x00\x00".to_vec()),
         ] {
-            assert_eq!(bytes(&term), expected, "{term:?}");
+            let term = Term::from_json(&value);
+            let (version, bytes) = term.as_bytes().split_first().unwrap();
+            assert_eq!((*version, bytes), (131, &*expected), "{value}");
         }
     }
 
     #[test]
-    fn a_tuple_of_many_has_the_long_form() {
-        let term = Term::Tuple(vec![Term::List(vec![]); 256]);
-        assert_eq!(bytes(&term)[..5], [105, 0, 0, 1, 0]);
+    fn pairs_have_an_atom_in_front() {
+        let object = json!({}).as_object().cloned().unwrap();
+        for (term, expected) in [
+            (Term::atom(Atom::Stop), b"\x83\x64\x00\x04stop".to_vec()),
+            (
+                Term::atom_and_text(Atom::Stop, "a"),
+                b"\x83\x68\x02\x64\x00\x04stop\x6d\x00\x00\x00\x01a".to_vec(),
+            ),
+            (
+                Term::atom_and_object(Atom::Stop, &object),
+                b"\x83\x68\x02\x64\x00\x04stop\x68\x01\x6a".to_vec(),
+            ),
+        ] {
+            assert_eq!(term.as_bytes(), expected);
+        }
     }
 
     /// Reads KAZOO's JSON form back, with the independent decoder's types.
@@ -284,8 +295,8 @@ mod tests {
     proptest! {
         #[test]
         fn an_independent_decoder_reads_every_json_back(value in any_json()) {
-            let encoded = Term::from_json(&value).encode();
-            let decoded = eetf::Term::decode(std::io::Cursor::new(&encoded)).unwrap();
+            let term = Term::from_json(&value);
+            let decoded = eetf::Term::decode(std::io::Cursor::new(term.as_bytes())).unwrap();
             prop_assert_eq!(to_json(&decoded), value);
         }
     }

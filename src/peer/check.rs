@@ -180,7 +180,7 @@ fn result_term(body: &Object) -> Option<String> {
     let Some(result) = ActionResult::from_readable(readable) else {
         return Some(format!("`{RESULT_TERM}` is {readable}, which is no result"));
     };
-    let written = result.term().encode_base64();
+    let written = result.term().to_base64();
     (text(body, "Result") != written)
         .then(|| format!("`Result` is not the term that `{RESULT_TERM}` tells"))
 }

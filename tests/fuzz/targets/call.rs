@@ -28,7 +28,7 @@ pub fn run(data: &[u8]) {
     routed(&object);
     let result = ActionResult::ContinueWithFlow(object);
     assert_eq!(ActionResult::from_readable(&result.readable()), Some(result.clone()));
-    assert!(!result.term().encode().is_empty());
+    assert!(!result.term().as_bytes().is_empty());
 }
 
 fn depth(value: &Value) -> usize {
