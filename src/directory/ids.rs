@@ -4,6 +4,7 @@
 //! `kz_databases.hrl`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -16,49 +17,59 @@ const LONGEST_DATABASE_NAME: usize = 238;
 /// The id of an account: 32 letters and digits, lower-case hexadecimal in practice.
 ///
 /// KAZOO tests the length only. Other characters are refused here, so that an id from a message
-/// can never name anything outside its account's database.
+/// can never name anything outside its account's database. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountId(String);
+pub struct AccountId {
+    id: Arc<str>,
+    /// Asked for with each document.
+    database: Database,
+}
 
 impl AccountId {
     /// Reads the raw form, as in a call's `Account-ID`.
     pub fn new(id: &str) -> Option<Self> {
         let valid = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        valid.then(|| Self(id.to_owned()))
+        valid.then(|| Self { id: id.into(), database: Database::of_account(id) })
     }
 
     /// The raw form.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.id
     }
 }
 
 impl fmt::Display for AccountId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.id)
     }
 }
 
-/// The name of a database as CouchDB lists it: `account/12/34/56…`, `system_config`.
+/// The name of a database as CouchDB lists it: `account/12/34/56…`, `system_config`. Cheap to
+/// clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Database(String);
+pub struct Database(Arc<str>);
 
 impl Database {
     /// The database of an account: its id split after 2 and 4 characters.
     pub fn account(id: &AccountId) -> Self {
-        let (first, rest) = id.0.split_at(2);
+        id.database.clone()
+    }
+
+    /// Of the raw form of an id.
+    fn of_account(id: &str) -> Self {
+        let (first, rest) = id.split_at(2);
         let (second, rest) = rest.split_at(2);
-        Self(format!("account/{first}/{second}/{rest}"))
+        Self(format!("account/{first}/{second}/{rest}").into())
     }
 
     /// `system_config`: one document per configuration category.
     pub fn system_config() -> Self {
-        Self("system_config".to_owned())
+        Self("system_config".into())
     }
 
     /// `system_media`: the prompts that come with KAZOO.
     pub fn system_media() -> Self {
-        Self("system_media".to_owned())
+        Self("system_media".into())
     }
 
     /// The account whose database this is; `None` for every other database, an account's monthly
@@ -70,12 +81,12 @@ impl Database {
 
     /// `system_schemas`: one document per JSON schema.
     pub fn system_schemas() -> Self {
-        Self("system_schemas".to_owned())
+        Self("system_schemas".into())
     }
 
     /// `accounts`: a second copy of every account document.
     pub fn accounts() -> Self {
-        Self("accounts".to_owned())
+        Self("accounts".into())
     }
 
     /// The name as CouchDB lists it, with slashes.
@@ -96,7 +107,7 @@ impl Database {
         let valid = name.len() <= LONGEST_DATABASE_NAME
             && name.starts_with(|first: char| first.is_ascii_alphanumeric())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_$()+-/".contains(&byte));
-        valid.then(|| Self(name.into_owned()))
+        valid.then(|| Self(name.into()))
     }
 }
 
@@ -144,7 +155,7 @@ mod tests {
             ("accounts".to_owned(), None),
             ("system_config".to_owned(), None),
         ] {
-            let found = Database(name.clone()).account_id();
+            let found = Database(name.as_str().into()).account_id();
             assert_eq!(found.as_ref().map(AccountId::as_str), id, "{name}");
         }
     }
@@ -176,7 +187,7 @@ mod tests {
     #[test]
     fn encoding_is_undone_by_reading() {
         for name in ["account/12/34/56", "numbers/+1514", "system_config", "a$(b)-c"] {
-            let database = Database(name.to_owned());
+            let database = Database(name.into());
             assert_eq!(Database::from_encoded(&database.encoded()), Some(database));
         }
     }
