@@ -192,8 +192,13 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LazyObject, A::Error> {
         let mut writing = Writing::new();
         while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
-            serde_json::from_str::<Checked>(value.get()).map_err(A::Error::custom)?;
-            writing.add(&name, value.get());
+            let value = value.get();
+            // What skipped the value looked at all of a text but its escapes.
+            let is_plain_text = value.starts_with('"') && !value.contains('\\');
+            if !is_plain_text {
+                serde_json::from_str::<Checked>(value).map_err(A::Error::custom)?;
+            }
+            writing.add(&name, value);
         }
         writing.done().map_err(A::Error::custom)
     }
