@@ -116,8 +116,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => (target, prop::option::of((any_json(), any::<bool>()))).prop_map(|(target, endpoint)| {
             let endpoint = match endpoint {
                 None => Endpoint::None,
-                Some((endpoint, true)) => Endpoint::Merged(endpoint),
-                Some((endpoint, false)) => Endpoint::Broken(endpoint),
+                Some((endpoint, true)) => Endpoint::Merged(endpoint.into()),
+                Some((endpoint, false)) => Endpoint::Broken(endpoint.into()),
             };
             Event::Routed(Routed::Found { target, endpoint })
         }),

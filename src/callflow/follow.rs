@@ -13,6 +13,7 @@
 //! (`prepend_preflow`).
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -44,6 +45,13 @@ pub struct Place {
     pub path: String,
 }
 
+impl Place {
+    /// The node that stands there in the document.
+    pub fn find<'a>(&self, document: &'a Value) -> Option<&'a Object> {
+        document.pointer(&self.path)?.as_object()
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "callflow `{}` at {}", self.document_id, self.path)
@@ -55,18 +63,16 @@ impl fmt::Display for Place {
 pub enum Following<E> {
     /// The node was found; where there are several such, the same follows all of them.
     Found {
-        /// The node as stored, with all its children. What stands under `_` runs next.
-        node: Object,
+        /// The document the node stands in; see [`node`](Following::node).
+        document: Arc<Value>,
+        /// Where it stands.
+        place: Place,
         /// Whether every such node is the root of its document and has nothing under `_`: a
         /// document made to be branched to, so that what follows is on KAZOO's own stack.
         single_purpose: bool,
         /// Whether such a node stands in another document than the callflow of the call: it was
         /// branched to, so that KAZOO may run something after all that follows here.
         branched_to: bool,
-        /// The document of the node.
-        document_id: String,
-        /// A JSON pointer to the node in it.
-        path: String,
         /// Whether everything in reach was searched. If not, another such node may exist.
         complete: bool,
     },
@@ -94,6 +100,26 @@ pub enum Following<E> {
         /// Why.
         error: E,
     },
+}
+
+impl<E> Following<E> {
+    /// The node that was found, or can only be it, with all its children: what stands under `_`
+    /// runs next.
+    pub fn node(&self) -> Option<&Object> {
+        match self {
+            Self::Found { document, place, .. } => place.find(document),
+            Self::Edited { node, .. } => Some(node),
+            Self::NotFound(_) | Self::Ambiguous { .. } | Self::Unreadable { .. } => None,
+        }
+    }
+
+    /// Whether it was branched to, as far as it is known.
+    pub fn branched_to(&self) -> bool {
+        match self {
+            Self::Found { branched_to, .. } | Self::Edited { branched_to, .. } => *branched_to,
+            Self::NotFound(_) | Self::Ambiguous { .. } | Self::Unreadable { .. } => false,
+        }
+    }
 }
 
 /// Why a remote node was not found.
@@ -162,13 +188,12 @@ impl fmt::Display for NoNode<'_> {
 
 /// Finds what follows the remote node that KAZOO runs in a call, within the default limits.
 ///
-/// `flow_id` is `cf_flow_id` of the call's key-value store, `data` the `Data` KAZOO sent; anything
-/// but an object, such as `null` where there was none, reads as `{}`.
+/// `flow_id` is `cf_flow_id` of the call's key-value store, `data` the `Data` KAZOO sent.
 pub async fn following<D: Documents>(
     documents: &D,
     account: &AccountId,
     flow_id: Option<&str>,
-    data: &Value,
+    data: &Object,
     module: &str,
 ) -> Following<D::Error> {
     following_within(documents, account, flow_id, data, module, SearchLimits::default()).await
@@ -179,15 +204,13 @@ pub async fn following_within<D: Documents>(
     documents: &D,
     account: &AccountId,
     flow_id: Option<&str>,
-    data: &Value,
+    data: &Object,
     module: &str,
     limits: SearchLimits,
 ) -> Following<D::Error> {
     let Some(flow_id) = flow_id.filter(|id| !id.is_empty()) else {
         return Following::NotFound(NotFound::NoFlowId);
     };
-    let nothing = Object::new();
-    let data = data.as_object().unwrap_or(&nothing);
     let mut search = Search::new(documents, account, module, data, limits);
     search.run(flow_id).await;
     search.conclude(flow_id)

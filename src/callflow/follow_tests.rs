@@ -29,16 +29,23 @@ fn branch(id: &str, children: Value) -> Value {
     json!({"module": "callflow", "data": {"id": id}, "children": children})
 }
 
+/// Anything but an object, such as `null` where there was no data, reads as `{}`.
+fn object(value: Value) -> Object {
+    value.as_object().cloned().unwrap_or_default()
+}
+
 async fn follow(documents: &Map, data: Value) -> Following<Unreadable> {
-    following(documents, &account(), Some("root"), &data, MODULE).await
+    following(documents, &account(), Some("root"), &object(data), MODULE).await
 }
 
 /// (document, path, child, single purpose, complete)
 async fn found(documents: &Map, data: Value) -> (String, String, Value, bool, bool) {
-    match follow(documents, data).await {
-        Following::Found { node, single_purpose, document_id, path, complete, .. } => {
-            let child = flow::wildcard_child(&node).cloned().map_or(Value::Null, Value::Object);
-            (document_id, path, child, single_purpose, complete)
+    let following = follow(documents, data).await;
+    let child = following.node().and_then(flow::wildcard_child).cloned();
+    match following {
+        Following::Found { place, single_purpose, complete, .. } => {
+            let child = child.map_or(Value::Null, Value::Object);
+            (place.document_id, place.path, child, single_purpose, complete)
         }
         other => panic!("{other:?}"),
     }
@@ -258,7 +265,7 @@ async fn what_an_operator_needs_to_know_is_told() {
     let gone = follow(&Map::of([]), manual()).await;
     assert_eq!(gone, Following::NotFound(NotFound::NoDocument { document_id: "root".into() }));
     for flow_id in [None, Some("")] {
-        let nowhere = following(&Map::of([]), &account(), flow_id, &manual(), MODULE).await;
+        let nowhere = following(&Map::of([]), &account(), flow_id, &object(manual()), MODULE).await;
         assert_eq!(nowhere, Following::NotFound(NotFound::NoFlowId));
     }
 }
@@ -314,12 +321,12 @@ async fn the_recorded_remote_nodes_are_found() {
         ("cf_remote_lists", json!({"action": "lists", "id": "list1"})),
         ("cf_remote_idx", json!({"action": "list", "id": "list1", "idx_name": "cid"})),
     ] {
-        let result = following(&documents, &account(), Some(flow_id), &data, MODULE).await;
-        let Following::Found { node, document_id, .. } = result else {
-            panic!("{flow_id}: {result:?}")
-        };
-        let child = flow::wildcard_child(&node).unwrap();
-        assert_eq!((child["module"].as_str(), document_id.as_str()), (Some("probe"), flow_id));
+        let sent = object(data.clone());
+        let result = following(&documents, &account(), Some(flow_id), &sent, MODULE).await;
+        let Following::Found { place, .. } = &result else { panic!("{flow_id}: {result:?}") };
+        let node = result.node().unwrap();
+        let child = flow::wildcard_child(node).unwrap();
+        assert_eq!((child["module"].as_str(), &*place.document_id), (Some("probe"), flow_id));
         assert_eq!(node["data"], data);
     }
 }

@@ -3,7 +3,7 @@
 //! Source: `cf_flow.erl` (`lookup/2`, `do_lookup`, `maybe_use_nomatch`, `return_callflow_doc`),
 //! `kzd_callflows.erl` (`flow`, `capture_group`, `capture_groups`).
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
@@ -22,8 +22,6 @@ pub struct Found {
     pub id: String,
     /// The whole document as stored.
     pub document: Arc<Value>,
-    /// Its tree of nodes; empty where the document has none, which ends a call at once.
-    pub flow: Object,
     /// Whether the document's numbers contain `no_match`, however it was found.
     pub no_match: bool,
     /// How it was found.
@@ -92,12 +90,18 @@ impl Found {
         let empty = Object::new();
         let members = document.as_object().unwrap_or(&empty);
         let id = id.map(str::to_owned).or_else(|| json::text(members, "_id"));
-        let flow = json::object(members, "flow").cloned().unwrap_or_default();
         let no_match = members
             .get("numbers")
             .and_then(Value::as_array)
             .is_some_and(|numbers| numbers.iter().any(|number| number == NO_MATCH));
-        Self { id: id.unwrap_or_default(), document, flow, no_match, via }
+        Self { id: id.unwrap_or_default(), document, no_match, via }
+    }
+
+    /// Its tree of nodes; empty where the document has none, which ends a call at once.
+    pub fn flow(&self) -> &Object {
+        static EMPTY: LazyLock<Object> = LazyLock::new(Object::new);
+        let flow = self.document.as_object().and_then(|members| json::object(members, "flow"));
+        flow.unwrap_or_else(|| &EMPTY)
     }
 
     /// The capture group a call that enters here gets. Without a pattern's, a member

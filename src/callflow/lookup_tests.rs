@@ -40,7 +40,7 @@ async fn a_number_is_found_by_number_pattern_or_no_match() {
         let found = find(&documents, number).await.unwrap();
         assert_eq!((found.id.as_str(), found.no_match), (id, no_match), "{number}");
         assert_eq!(found.capture_group().as_deref(), group, "{number}");
-        assert_eq!(Value::Object(found.flow), json!({ "module": id }), "{number}");
+        assert_eq!(Value::Object(found.flow().clone()), json!({ "module": id }), "{number}");
     }
 }
 
@@ -155,7 +155,7 @@ async fn numbers_that_are_no_list_hold_no_no_match() {
         "patterns": ["^1$"], "flow": null})]);
     let found = find(&documents, "1").await.unwrap();
     assert!(!found.no_match);
-    assert!(found.flow.is_empty());
+    assert!(found.flow().is_empty());
 }
 
 fn account_with_numbers_of_its_own() -> Map {
@@ -187,7 +187,7 @@ async fn what_only_we_answer_to_is_found_by_number_or_pattern() {
     ] {
         let found = exclusive(&documents, number).await.unwrap().unwrap();
         assert_eq!((found.id.as_str(), found.capture_group().as_deref()), (id, group), "{number}");
-        assert_eq!(Value::Object(found.flow.clone()), json!({ "module": id }), "{number}");
+        assert_eq!(Value::Object(found.flow().clone()), json!({ "module": id }), "{number}");
         // It is what the document says, as ever.
         assert!(found.no_match);
     }

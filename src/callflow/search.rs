@@ -1,6 +1,7 @@
 //! The search behind [`following`](super::follow::following).
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -29,14 +30,18 @@ pub(super) struct Search<'a, D: Documents> {
 }
 
 struct Candidate {
+    document: Arc<Value>,
     place: Place,
-    node: Object,
     is_root: bool,
 }
 
 impl Candidate {
+    fn node(&self) -> Option<&Object> {
+        self.place.find(&self.document)
+    }
+
     fn child(&self) -> Option<&Object> {
-        flow::wildcard_child(&self.node)
+        flow::wildcard_child(self.node()?)
     }
 
     fn is_followed_as(&self, other: &Self) -> bool {
@@ -87,8 +92,7 @@ impl<'a, D: Documents> Search<'a, D> {
             read += 1;
             match self.documents.callflow(self.account, &id).await {
                 Ok(Some(document)) => {
-                    let flow = document.as_object().and_then(|it| json::object(it, "flow"));
-                    let leads_to_no_match = flow.is_some_and(|flow| self.search(&id, flow));
+                    let leads_to_no_match = self.search(&id, &document);
                     self.searched.push(id);
                     if leads_to_no_match {
                         self.find_no_match().await;
@@ -146,15 +150,20 @@ impl<'a, D: Documents> Search<'a, D> {
     }
 
     /// Takes what one callflow has to say. Whether it can lead to the callflow of `no_match`.
-    fn search(&mut self, id: &str, flow: &Object) -> bool {
+    fn search(&mut self, id: &str, document: &Arc<Value>) -> bool {
+        let flow = document.as_object().and_then(|members| json::object(members, "flow"));
+        let Some(flow) = flow else { return false };
         let nodes = Nodes::of(flow, self.limits.depth);
         self.complete &= !nodes.cut;
         let mut leads_to_no_match = false;
         for (index, node) in nodes.iter() {
             let place = || Place { document_id: id.to_owned(), path: nodes.path(index) };
             if flow::runs(node, self.module) {
-                let candidate =
-                    || Candidate { place: place(), node: node.clone(), is_root: index == 0 };
+                let candidate = || Candidate {
+                    document: Arc::clone(document),
+                    place: place(),
+                    is_root: index == 0,
+                };
                 if !json::is_true(node, "remote_execution", false) {
                     self.others.push((place(), Difference::NotRemote));
                 } else if self.is_data_of(node) {
@@ -180,27 +189,26 @@ impl<'a, D: Documents> Search<'a, D> {
     }
 
     pub(super) fn conclude(mut self, flow_id: &str) -> Following<D::Error> {
-        let Some(first) = self.candidates.first() else {
+        let Some((first, others)) = self.candidates.split_first() else {
             return self.conclude_without(flow_id);
         };
-        if !self.candidates.iter().all(|other| other.is_followed_as(first)) {
+        if !others.iter().all(|other| other.is_followed_as(first)) {
             let candidates = self.candidates.into_iter().map(|it| it.place).collect();
             return Following::Ambiguous { candidates };
         }
         let single_purpose = self.candidates.iter().all(|it| it.is_root && it.child().is_none());
         let branched_to = self.candidates.iter().any(|it| it.place.document_id != flow_id);
-        let Candidate { place: Place { document_id, path }, node, .. } =
-            self.candidates.swap_remove(0);
+        let Candidate { document, place, .. } = self.candidates.swap_remove(0);
         let complete = self.complete;
-        Following::Found { node, single_purpose, branched_to, document_id, path, complete }
+        Following::Found { document, place, single_purpose, branched_to, complete }
     }
 
     fn conclude_without(mut self, flow_id: &str) -> Following<D::Error> {
         if let Some((document_id, error)) = self.unreadable {
             return Following::Unreadable { document_id, error };
         }
-        if let (true, 1, Some(Candidate { place, mut node, .. })) =
-            (self.complete, self.others.len(), self.edited.pop())
+        let edited = self.edited.pop().filter(|_| self.complete && self.others.len() == 1);
+        if let Some((mut node, place)) = edited.and_then(|it| Some((it.node()?.clone(), it.place)))
         {
             node.insert("data".to_owned(), Value::Object(self.data.clone()));
             let branched_to = place.document_id != flow_id;

@@ -89,7 +89,6 @@ fn check_no_match(snapshot: &Snapshot, ways: &Ways<'_>, findings: &mut Findings)
 
 /// KAZOO does not tell a worker which node it runs; we must find it as calls do.
 async fn check_following(snapshot: &Snapshot, action: &Action<'_>, findings: &mut Findings) {
-    let data = Value::Object(action.data.clone());
     // Calls enter by what has a number or a pattern; the others are branched to.
     let is_entrance = |id: &&&str| {
         let has = |pointer| {
@@ -100,7 +99,7 @@ async fn check_following(snapshot: &Snapshot, action: &Action<'_>, findings: &mu
     };
     for entered in action.entered.iter().filter(is_entrance) {
         let account = &snapshot.account;
-        let found = following(snapshot, account, Some(entered), &data, MODULE).await;
+        let found = following(snapshot, account, Some(entered), &action.data, MODULE).await;
         let (code, problem) = match found {
             Following::Found { .. } => continue,
             Following::Ambiguous { candidates } => {

@@ -1,5 +1,9 @@
 //! What goes into the action and what comes out of it.
 
+use std::sync::Arc;
+
+use serde_json::Value;
+
 use crate::call::Destination;
 use crate::json::{self, Object};
 
@@ -109,10 +113,10 @@ pub enum Endpoint {
     /// There is none, or it cannot be read, which KAZOO takes for "not restricted".
     None,
     /// The merged endpoint of the call's Authorizing-ID.
-    Merged(serde_json::Value),
+    Merged(Arc<Value>),
     /// KAZOO dies when it merges the endpoint; this is the merge in which the misshapen values say
     /// nothing.
-    Broken(serde_json::Value),
+    Broken(Arc<Value>),
 }
 
 impl Endpoint {

@@ -172,7 +172,7 @@ async fn enter<D: Documents>(
     let account = account_document(documents, placing).await?;
     let request_user = request_user(documents, placing).await?;
     let (caller, language) = caller(documents, placing, &account).await?;
-    let flow = with_preflow(&account, &found.flow);
+    let flow = with_preflow(&account, found.flow());
     let exit_keys = json::object(&flow, "children").into_iter().flatten();
     let exit_keys = exit_keys.map(|(key, _)| key.clone()).collect();
     let node = path::to_node(documents, placing.account, &found.id, flow, wanted).await?;

@@ -219,10 +219,10 @@ async fn endpoint(
             tracing::debug!(%reason, "no endpoint restricts the call");
             Endpoint::None
         }
-        EndpointRestrictions::Merged(endpoint) => Endpoint::Merged(endpoint),
+        EndpointRestrictions::Merged(endpoint) => Endpoint::Merged(Arc::new(endpoint)),
         EndpointRestrictions::Broken { reason, otherwise } => {
             tracing::warn!(endpoint = authorizing_id, %reason, "restrictions are misshapen");
-            Endpoint::Broken(otherwise)
+            Endpoint::Broken(Arc::new(otherwise))
         }
     }
 }
@@ -296,10 +296,14 @@ mod tests {
             endpoint_id: endpoint_id.map(str::to_owned),
         };
         // Recognisable by a plan that no document has.
-        let merged = || Endpoint::Merged(dial_plan("+49"));
+        let merged = || Endpoint::Merged(Arc::new(dial_plan("+49")));
         for (route, endpoint_id, dialled) in [
             (route(merged(), Some("dev1")), Some("dev1"), "+4930"),
-            (route(Endpoint::Broken(dial_plan("+49")), Some("dev1")), Some("dev1"), "+4930"),
+            (
+                route(Endpoint::Broken(Arc::new(dial_plan("+49"))), Some("dev1")),
+                Some("dev1"),
+                "+4930",
+            ),
             (route(merged(), Some("dev1")), Some("dev2"), "+4430"),
             (route(merged(), None), Some("dev1"), "+4430"),
             (route(merged(), Some("dev1")), None, "030"),

@@ -6,7 +6,7 @@ use super::answer::{self, Answer, Changes, Decided, Node};
 use super::context::{self, Route};
 use crate::call::Call;
 use crate::callflow::follow::NotFound;
-use crate::callflow::{self, Did, Following};
+use crate::callflow::{self, Did, Following, Found};
 use crate::directory::{AccountId, Directory, ReadError};
 use crate::dynamic_cid::{
     Action, Context, Departures, Event, Job, Mode, Next, Outcome, Preset, Routed,
@@ -40,13 +40,10 @@ pub async fn choose(
     } else {
         None
     };
-    let node = following.as_ref().and_then(|following| match following {
-        Following::Found { node, branched_to, .. }
-        | Following::Edited { node, branched_to, .. } => {
-            let child = callflow::wildcard_child(node);
-            Some(Node { node, child, branched_to: *branched_to })
-        }
-        _ => None,
+    let node = following.as_ref().and_then(|following| {
+        let node = following.node()?;
+        let child = callflow::wildcard_child(node);
+        Some(Node { node, child, branched_to: following.branched_to() })
     });
     let route = decision.route.filter(|route| route.found.is_some());
     let did = match (route, account, decision.changes.destination_number()) {
@@ -62,7 +59,7 @@ pub async fn choose(
         changes: decision.changes,
         whole_group: whole_group(decision),
         native_agrees: &|| native_agrees(decision),
-        found_flow: found.map(|found| &found.flow),
+        found_flow: found.map(Found::flow),
         did: did.as_ref(),
         list_answer: decision.context.departures.list_answer,
     };
@@ -79,8 +76,7 @@ async fn follow(
         return Following::NotFound(NotFound::NoFlowId);
     };
     let flow_id = call.kvs("cf_flow_id").and_then(Value::as_str);
-    let data = Value::Object(job.data.clone());
-    callflow::following(directory, account, flow_id, &data, "dynamic_cid").await
+    callflow::following(directory, account, flow_id, &job.data, "dynamic_cid").await
 }
 
 /// What off-net nodes would dial: `to_did` passes by the endpoint's dial plan, so it is applied

@@ -177,7 +177,10 @@ fn route(case: &Case, question: &Question, departures: Departures) -> Routed {
     match block_on(lookup) {
         Ok(found) => Routed::Found {
             target: RouteTarget { callflow_id: found.id, no_match: found.no_match },
-            endpoint: case.endpoint.clone().map_or(Endpoint::None, Endpoint::Merged),
+            endpoint: case
+                .endpoint
+                .clone()
+                .map_or(Endpoint::None, |it| Endpoint::Merged(it.into())),
         },
         Err(LookupError::Crash(_)) => Routed::Crashed,
         Err(_) => Routed::NotFound,

@@ -307,8 +307,8 @@ impl Generator {
         let merged = json!({ "call_restriction": restriction });
         match self.0.random_range(0..100) {
             0..15 => Endpoint::None,
-            15..20 => Endpoint::Broken(merged),
-            _ => Endpoint::Merged(merged),
+            15..20 => Endpoint::Broken(merged.into()),
+            _ => Endpoint::Merged(merged.into()),
         }
     }
 

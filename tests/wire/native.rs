@@ -77,7 +77,7 @@ fn route(account: &Account, call: &Call, question: &Question) -> Routed {
             endpoint: call
                 .authorizing_id()
                 .and_then(|id| account.document(&id).cloned())
-                .map_or(Endpoint::None, Endpoint::Merged),
+                .map_or(Endpoint::None, |it| Endpoint::Merged(it.into())),
         },
     }
 }

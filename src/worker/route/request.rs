@@ -173,8 +173,8 @@ async fn prepare(
     let offer = Offer {
         call_id: request.call_id.clone(),
         fetch_id: request.fetch_id.clone(),
-        data: json::object(&found.flow, "data").cloned().unwrap_or_default(),
-        child: callflow::wildcard_child(&found.flow).cloned(),
+        data: json::object(found.flow(), "data").cloned().unwrap_or_default(),
+        child: callflow::wildcard_child(found.flow()).cloned(),
         flow_id: found.id,
         way,
         offered_at: unix_micros(),
@@ -240,11 +240,11 @@ async fn decide(seam: &RouteSeam, request: &RouteReq) -> Result<Ours, Leave> {
         return Err(Leave::EnsuresCallerId);
     }
     let (found, way) = find(directory, &account, &call, &settings).await?;
-    if !callflow::runs(&found.flow, MODULE) {
+    if !callflow::runs(found.flow(), MODULE) {
         // Nothing that callflow's `no_match` takes can be exclusive.
         return Err(if found.no_match { Leave::NoMatchAnswers } else { Leave::OtherRoot });
     }
-    let data = json::object(&found.flow, "data").cloned().unwrap_or_default();
+    let data = json::object(found.flow(), "data").cloned().unwrap_or_default();
     if json::is_true(&data, "skip_module", false) {
         return Err(Leave::Skipped);
     }

@@ -275,9 +275,9 @@ fn routed(source: &mut Source<'_>) -> Routed {
             let target = RouteTarget { callflow_id: source.text(), no_match: source.flag() };
             let endpoint = match kind {
                 2 => Endpoint::None,
-                3 => Endpoint::Merged(source.value(3)),
-                4 => Endpoint::Broken(source.value(3)),
-                _ => Endpoint::Merged(json!({ "call_restriction": source.value(2) })),
+                3 => Endpoint::Merged(source.value(3).into()),
+                4 => Endpoint::Broken(source.value(3).into()),
+                _ => Endpoint::Merged(json!({ "call_restriction": source.value(2) }).into()),
             };
             Routed::Found { target, endpoint }
         }

@@ -64,7 +64,7 @@ fn the_question_stays_until_it_is_answered() {
 
 #[test]
 fn a_denied_class_is_refused_unless_restrictions_are_not_enforced() {
-    let answer = || found("f", true, Endpoint::Merged(denied()));
+    let answer = || found("f", true, Endpoint::Merged(denied().into()));
     assert_eq!(
         answered(&scene(json!({})), answer()),
         [
@@ -76,17 +76,18 @@ fn a_denied_class_is_refused_unless_restrictions_are_not_enforced() {
     );
     let branch = ["branch to f: entry"];
     assert_eq!(answered(&scene(json!({"enforce_call_restriction": false})), answer()), branch);
-    let allowed = Endpoint::Merged(json!({"call_restriction": {"local": {"action": "allow"}}}));
+    let allowed = json!({"call_restriction": {"local": {"action": "allow"}}});
+    let allowed = Endpoint::Merged(allowed.into());
     assert_eq!(answered(&scene(json!({})), found("f", true, allowed)), branch);
 }
 
 #[test]
 fn restrictions_that_cannot_be_read_kill_kazoos_action() {
-    let shapeless = Endpoint::Merged(json!({"call_restriction": "deny"}));
+    let shapeless = Endpoint::Merged(json!({"call_restriction": "deny"}).into());
     for (endpoint, otherwise) in [
         (shapeless, "branch to f: entry"),
-        (Endpoint::Broken(json!({})), "branch to f: entry"),
-        (Endpoint::Broken(denied()), "refused: restricted"),
+        (Endpoint::Broken(json!({}).into()), "branch to f: entry"),
+        (Endpoint::Broken(denied().into()), "refused: restricted"),
     ] {
         let answer = found("f", true, endpoint);
         let scene = scene(json!({}));
@@ -101,7 +102,7 @@ fn a_classifier_that_cannot_be_used_kills_kazoos_action() {
     let scene = scene(json!({}));
     let config = json!({"number_manager": {"classifiers": {"bad": "(", "local": "^5"}}});
     let scene = Scene { config, ..scene };
-    let answer = || found("f", true, Endpoint::Merged(denied()));
+    let answer = || found("f", true, Endpoint::Merged(denied().into()));
     assert_eq!(answered(&scene, answer()), ["died: invalid_number_rule"]);
     assert_eq!(answered(&scene.recommended(), answer()).last().unwrap(), "refused: restricted");
 }
