@@ -380,11 +380,14 @@ impl Inner {
                 }
             }
         };
-        if let Some(failure) = &answer.failure {
-            report::failure(failure, answer.value.is_ok());
-        }
-        if let (Some(failure), Ok(_)) = (&answer.failure, &answer.value) {
-            self.observe(what, failure.class().name());
+        match (&answer.failure, &answer.value) {
+            (Some(failure), Ok(_)) => {
+                let is_news = self.outage.is_worth_telling();
+                report::failure(failure, report::Instead::Older { is_news });
+                self.observe(what, failure.class().name());
+            }
+            (Some(failure), Err(_)) => report::failure(failure, report::Instead::Nothing),
+            (None, _) => {}
         }
         let outcome = match (&answer.value, answer.way) {
             (Err(error), _) => error.class().name(),

@@ -46,7 +46,7 @@ impl Loader {
         let document = match self.stored(&Database::system_config(), category).await {
             // KAZOO creates the database; until then its code's defaults apply.
             Err(error) if error.class() == ReadErrorClass::MissingDatabase => {
-                report::failure(&error, false);
+                report::failure(&error, report::Instead::Nothing);
                 None
             }
             document => document?,
@@ -79,7 +79,7 @@ impl Loader {
         let (document, unread) = match document {
             Ok(document) => (document, false),
             Err(error) => {
-                report::failure(&error, false);
+                report::failure(&error, report::Instead::Nothing);
                 (None, true)
             }
         };
