@@ -45,20 +45,20 @@ pub struct Directory {
 }
 
 pub(super) struct Inner {
-    loader: Loader,
+    pub(super) loader: Loader,
     options: DirectoryOptions,
     keeping: Keeping,
     outage: Outage,
-    documents: Shelf<Option<Arc<Value>>>,
-    config: Shelf<Arc<Category>>,
-    lists: Shelf<Arc<List>>,
-    callflows: Listing<Arc<Patterns>>,
+    pub(super) documents: Shelf<Option<Arc<Value>>>,
+    pub(super) config: Shelf<Arc<Category>>,
+    pub(super) lists: Shelf<Arc<List>>,
+    pub(super) callflows: Listing<Arc<Patterns>>,
     /// What only we answer to; accounts without the views have no patterns at all.
-    exclusive: Listing<Option<Arc<Patterns>>>,
-    usernames: Shelf<Option<String>>,
+    pub(super) exclusive: Listing<Option<Arc<Patterns>>>,
+    pub(super) usernames: Shelf<Option<String>>,
     pub(super) derived: Derived,
     /// How often the configuration may have changed.
-    config_changes: AtomicU64,
+    pub(super) config_changes: AtomicU64,
 }
 
 impl Directory {
@@ -214,79 +214,6 @@ impl Directory {
         self.document(&Database::account(account), account.as_str()).await
     }
 
-    /// Forgets what a changed document may have changed; `kind` is its `pvt_type`, where the
-    /// notice says it.
-    ///
-    /// What is read from now on was stored after the change, also where a read is under way.
-    ///
-    /// Source: `kz_cache_conf_change.erl`.
-    pub fn forget(&self, database: &Database, kind: Option<&str>, id: &str) {
-        let inner = &self.inner;
-        inner.documents.forget(database, id);
-        if *database == Database::system_config() {
-            inner.config.forget(database, id);
-            inner.config_changed();
-            return;
-        }
-        if *database == Database::accounts()
-            && let Some(account) = AccountId::new(id)
-        {
-            // The account's own copy is written together with this one.
-            inner.documents.forget(&Database::account(&account), id);
-            return;
-        }
-        let unknown = matches!(kind, None | Some("undefined"));
-        if unknown || matches!(kind, Some("list" | "list_entry" | "contact" | "contacts")) {
-            inner.lists.forget_database(database);
-        }
-        if unknown || kind == Some("callflow") {
-            inner.callflows.forget_database(database);
-            inner.exclusive.forget_database(database);
-        }
-        if unknown || matches!(kind, Some("device" | "user" | "sys_info")) {
-            inner.usernames.forget_database(database);
-        }
-    }
-
-    /// Forgets everything of a database.
-    pub fn forget_database(&self, database: &Database) {
-        let inner = &self.inner;
-        inner.loader.lists.forget_database(database);
-        inner.documents.forget_database(database);
-        inner.config.forget_database(database);
-        inner.config_changed();
-        inner.lists.forget_database(database);
-        inner.callflows.forget_database(database);
-        inner.exclusive.forget_database(database);
-        inner.usernames.forget_database(database);
-    }
-
-    /// Notices may have been missed: everything is read again before it is used. Unlike what is
-    /// forgotten, it still serves while the database cannot be read.
-    pub fn distrust_everything(&self) {
-        let inner = &self.inner;
-        inner.documents.distrust_everything();
-        inner.config.distrust_everything();
-        inner.config_changed();
-        inner.lists.distrust_everything();
-        inner.callflows.distrust_everything();
-        inner.exclusive.distrust_everything();
-        inner.usernames.distrust_everything();
-    }
-
-    /// Forgets everything.
-    pub fn forget_everything(&self) {
-        let inner = &self.inner;
-        inner.loader.lists.forget_everything();
-        inner.documents.forget_everything();
-        inner.config.forget_everything();
-        inner.config_changed();
-        inner.lists.forget_everything();
-        inner.callflows.forget_everything();
-        inner.exclusive.forget_everything();
-        inner.usernames.forget_everything();
-    }
-
     /// How much is kept of each kind, about; absent things count as what is kept of them.
     pub fn kept(&self) -> [(&'static str, u64); 5] {
         let inner = &self.inner;
@@ -316,12 +243,6 @@ impl Inner {
     /// How often the configuration may have changed.
     pub(super) fn config_changes(&self) -> u64 {
         self.config_changes.load(Ordering::SeqCst)
-    }
-
-    /// To be said when what was kept of the configuration is forgotten, not before: whoever counts
-    /// the change must not find it any more.
-    fn config_changed(&self) {
-        self.config_changes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// How long anything is taken as current at least.

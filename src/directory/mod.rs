@@ -11,6 +11,7 @@ pub(crate) mod couchdb;
 mod derived;
 mod error;
 mod folder;
+mod forget;
 mod heavy;
 mod ids;
 mod listing;
