@@ -129,7 +129,7 @@ impl Prepared {
     /// What is wrong with a result of the execute seam, if anything.
     fn wrong_result(&self, answerer: Answerer, term: &Value) -> Option<String> {
         if answerer == Answerer::Echo {
-            let right = *term == ActionResult::Continue.readable();
+            let right = *term == ActionResult::Continue.into_readable();
             return (!right).then(|| format!("the echo must answer continue, and said {term}"));
         }
         let own = term.pointer("/continue_with_flow/data/caller_id");

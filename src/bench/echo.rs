@@ -121,7 +121,7 @@ async fn answer(
     };
     let executor =
         Executor { server_id: &address, msg_id: &execute.msg_id, call_id: &execute.call_id };
-    let message = result(identity, executor, &ActionResult::Continue);
+    let message = result(identity, executor, ActionResult::Continue);
     link.publish(Outgoing { exchange, mandatory: true, ..Outgoing::from(&message) }).await?;
     delivery.receipt.take().map_or(Ok(()), |receipt| link.ack(receipt))
 }

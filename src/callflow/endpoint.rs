@@ -182,28 +182,34 @@ async fn merged<D: Documents>(
     kind: Kind,
     classifiers: &[&str],
 ) -> EndpointRestrictions<D::Error> {
-    let itself = restrictions::part_of(endpoint);
     let hotdesk = hotdesk_users(endpoint);
-    let parts = match kind {
-        Kind::Account => Parts { account: itself, ..Parts::default() },
-        Kind::User => {
-            let account = part(account_of(documents, account, endpoint).await.as_ref());
-            Parts {
-                endpoint: itself.clone(),
-                owner: Owner::User(itself),
-                account,
-                ..Parts::default()
-            }
-        }
-        Kind::Device => {
-            let users = hotdesk.as_ref().map_or(&[][..], Vec::as_slice);
-            let owner = owner_of(documents, account, endpoint, users).await;
-            let account = part(account_of(documents, account, endpoint).await.as_ref());
-            let owner = owner.map(|user| part(user.as_ref()));
-            Parts { endpoint: itself, owner, account, ..Parts::default() }
-        }
+    let owner = if kind == Kind::Device {
+        let users = hotdesk.as_ref().map_or(&[][..], Vec::as_slice);
+        owner_of(documents, account, endpoint, users).await
+    } else {
+        Owner::default()
     };
-    let (merged, misshapen) = restrictions::merge(parts, classifiers);
+    let account = match kind {
+        Kind::Account => None,
+        Kind::User | Kind::Device => account_of(documents, account, endpoint).await,
+    };
+    let account = object_of(&account);
+    let parts = match kind {
+        Kind::Account => Parts { account: Some(endpoint), ..Parts::default() },
+        Kind::User => Parts {
+            endpoint: Some(endpoint),
+            owner: Owner::User(Some(endpoint)),
+            account,
+            ..Parts::default()
+        },
+        Kind::Device => Parts {
+            endpoint: Some(endpoint),
+            owner: owner.map(object_of),
+            account,
+            ..Parts::default()
+        },
+    };
+    let (merged, misshapen) = restrictions::merge(&parts, classifiers);
     let hotdesk = hotdesk.err().map(|raised| Misshapen::new("endpoint", endpoint, &raised));
     match hotdesk.or(misshapen) {
         Some(reason) => EndpointRestrictions::Broken { reason, otherwise: merged },
@@ -254,10 +260,9 @@ pub(super) async fn owner_of<D: Documents>(
     }
 }
 
-/// What restrictions and dial plan are merged from.
-pub(super) fn part(document: Option<&Arc<Value>>) -> Object {
-    let document = document.and_then(|document| document.as_object());
-    document.map(restrictions::part_of).unwrap_or_default()
+/// The members of a document that was read.
+pub(super) fn object_of(document: &Read) -> Option<&Object> {
+    document.as_ref()?.as_object()
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ pub fn static_node(number: &str, name: Option<&str>, child: Option<Object>) -> O
         caller_id.insert("name".to_owned(), name.into());
     }
     caller_id.insert("number".to_owned(), number.into());
-    node("dynamic_cid", json!({ "action": "static", "caller_id": caller_id }), child)
+    let data = [("action", "static".into()), ("caller_id", Value::Object(caller_id))];
+    node("dynamic_cid", object(data).into(), child)
 }
 
 /// A `callflow` node: KAZOO runs that callflow and then `child`.
@@ -47,12 +48,13 @@ pub fn without_remote_execution(node: &Object) -> Object {
 }
 
 fn node(module: &str, data: Value, child: Option<Object>) -> Object {
-    let children = child.map(|child| (WILDCARD.to_owned(), Value::Object(child)));
-    let children: Object = children.into_iter().collect();
-    [("module", module.into()), ("data", data), ("children", Value::Object(children))]
-        .map(|(key, value)| (key.to_owned(), value))
-        .into_iter()
-        .collect()
+    let children = object(child.map(|child| (WILDCARD, Value::Object(child))));
+    object([("module", module.into()), ("data", data), ("children", children.into())])
+}
+
+/// `json!` would serialize what can be moved.
+fn object<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Object {
+    members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 #[cfg(test)]

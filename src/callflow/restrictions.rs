@@ -4,6 +4,8 @@
 //! `merge_call_restrictions`, `fix_user_restrictions`, `singlfy_user_restrictions`),
 //! `kzd_users.erl` (`classifier_restriction`), `cf_dynamic_cid.erl` (`should_restrict_call`).
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::kz_json;
@@ -16,32 +18,33 @@ pub(super) const RESTRICTION: &str = "call_restriction";
 pub(super) const DIAL_PLAN: &str = "dial_plan";
 const ANCESTORS: &str = "pvt_tree";
 
-/// The documents an endpoint is merged from; what there is none of is empty.
+/// The documents an endpoint is merged from.
 #[derive(Debug, Default)]
-pub(super) struct Parts {
-    /// The device or user itself; empty for an account.
-    pub(super) endpoint: Object,
+pub(super) struct Parts<'a> {
+    /// The device or user itself; none for an account.
+    pub(super) endpoint: Option<&'a Object>,
     /// Who owns it; the user itself for a user.
-    pub(super) owner: Owner<Object>,
+    pub(super) owner: Owner<Option<&'a Object>>,
     /// The account.
-    pub(super) account: Object,
-    /// See [`Merging`].
-    pub(super) strict_users: bool,
+    pub(super) account: Option<&'a Object>,
+    /// Whether they are merged as in 4.3: restrictions of users logged on are read whatever shape
+    /// they have, and the account's ancestors are left alone.
+    pub(super) as_in_43: bool,
 }
 
 /// Whose restrictions go before a device's.
 #[derive(Debug)]
 pub(super) enum Owner<T> {
-    /// The user a device belongs to, or a user's own; empty for nobody's.
+    /// The user a device belongs to, or a user's own; none for nobody's.
     User(T),
-    /// One user has logged on to the device; empty where that user cannot be read.
+    /// One user has logged on to the device; none where that user cannot be read.
     HotdeskUser(T),
     /// Several have; those that can be read, in the order of their keys.
     HotdeskUsers(Vec<T>),
 }
 
 impl<T> Owner<T> {
-    pub(super) fn map<U>(&self, make: impl Fn(&T) -> U) -> Owner<U> {
+    pub(super) fn map<'a, U>(&'a self, make: impl Fn(&'a T) -> U) -> Owner<U> {
         match self {
             Self::User(user) => Owner::User(make(user)),
             Self::HotdeskUser(user) => Owner::HotdeskUser(make(user)),
@@ -56,35 +59,35 @@ impl<T: Default> Default for Owner<T> {
     }
 }
 
-/// The members of a document that [`merge`] looks at.
-pub(super) fn part_of(document: &Object) -> Object {
-    ["_id", RESTRICTION, DIAL_PLAN, ANCESTORS]
-        .into_iter()
-        .filter_map(|key| Some((key.to_owned(), document.get(key)?.clone())))
-        .collect()
+/// A copy of some members of a document; its id is to be told with what is wrong with them.
+fn copied<const N: usize>(document: Option<&Object>, keys: [&str; N]) -> Object {
+    let Some(document) = document else { return Object::new() };
+    let member = |key: &str| Some((key.to_owned(), document.get(key)?.clone()));
+    keys.into_iter().chain(["_id"]).filter_map(member).collect()
 }
 
 /// Merges restrictions and dial plan. KAZOO raises on a shape it does not expect; then the rest of
 /// the merge, in which that shape says nothing, is returned beside the first such.
-pub(super) fn merge(parts: Parts, classifiers: &[&str]) -> (Value, Option<Misshapen>) {
-    let Parts { mut endpoint, owner, account, strict_users } = parts;
-    let mut merge = Merging { strict_users, ..Merging::default() };
-    let owner = merge.owner(owner, classifiers);
+pub(super) fn merge(parts: &Parts<'_>, classifiers: &[&str]) -> (Value, Option<Misshapen>) {
+    let nothing = Object::new();
+    let mut merge = Merging { strict_users: parts.as_in_43, ..Merging::default() };
+    let mut endpoint = copied(parts.endpoint, [RESTRICTION]);
+    let owner = merge.owner(&parts.owner, classifiers);
+    let owner = owner.as_deref().unwrap_or(&nothing);
     // KAZOO merges the ancestors' restrictions into the account. They end beside
     // `call_restriction`, not in it, and restrict nothing; but the merge turns the account's
     // members round, and with them the order of its dial plan.
+    let account = parts.account.unwrap_or(&nothing);
     let ancestors = account.get(ANCESTORS).and_then(Value::as_array);
-    let account = if ancestors.is_none_or(Vec::is_empty) {
-        account
-    } else {
-        json::merge(&Object::new(), &account)
-    };
+    let turned = (!parts.as_in_43 && ancestors.is_some_and(|ancestors| !ancestors.is_empty()))
+        .then(|| json::merge(&nothing, &copied(Some(account), [RESTRICTION, DIAL_PLAN])));
+    let account = turned.as_ref().unwrap_or(account);
     for classifier in classifiers {
         let path = [RESTRICTION, classifier, "action"];
-        let verdict = if merge.read("account", &account, &path) == "deny" {
+        let verdict = if merge.read("account", account, &path) == "deny" {
             Some("deny")
         } else {
-            match merge.read("owner", &owner, &path).as_str() {
+            match merge.read("owner", owner, &path).as_str() {
                 "deny" => Some("deny"),
                 "allow" => Some("allow"),
                 _ => None,
@@ -95,11 +98,11 @@ pub(super) fn merge(parts: Parts, classifiers: &[&str]) -> (Value, Option<Missha
         }
     }
     // What comes later goes before, rule by rule and member by member.
-    let layers = [("account", &account), ("endpoint", &endpoint), ("owner", &owner)];
-    let plan = merge.layers(DIAL_PLAN, layers);
-    let restrictions = endpoint.get(RESTRICTION).map(|it| (RESTRICTION.to_owned(), it.clone()));
-    let plan = (DIAL_PLAN.to_owned(), Value::Object(plan));
-    let endpoint: Object = restrictions.into_iter().chain([plan]).collect();
+    let itself = parts.endpoint.unwrap_or(&nothing);
+    let plan =
+        merge.layers(DIAL_PLAN, [("account", account), ("endpoint", itself), ("owner", owner)]);
+    endpoint.shift_remove("_id");
+    endpoint.insert(DIAL_PLAN.to_owned(), Value::Object(plan));
     (Value::Object(endpoint), merge.misshapen)
 }
 
@@ -113,20 +116,28 @@ impl Merging {
         self.note(part, document, set);
     }
 
-    fn owner(&mut self, owner: Owner<Object>, classifiers: &[&str]) -> Object {
+    fn owner<'a>(
+        &mut self,
+        owner: &Owner<Option<&'a Object>>,
+        classifiers: &[&str],
+    ) -> Option<Cow<'a, Object>> {
         match owner {
-            Owner::User(user) => user,
-            Owner::HotdeskUser(user) => self.allowing(user, classifiers),
+            Owner::User(user) => user.map(Cow::Borrowed),
+            Owner::HotdeskUser(user) => {
+                let user = copied(*user, [RESTRICTION, DIAL_PLAN]);
+                Some(Cow::Owned(self.allowing(user, classifiers)))
+            }
             Owner::HotdeskUsers(users) => {
                 let mut together = Object::new();
                 for classifier in classifiers {
                     // KAZOO asks the last one first, and no further than the first who may.
-                    if users.iter().rev().all(|user| self.denies(user, classifier)) {
+                    let mut users = users.iter().rev();
+                    if users.all(|user| user.is_some_and(|user| self.denies(user, classifier))) {
                         let path = [RESTRICTION, classifier, "action"];
                         self.set("owner", &mut together, &path, "deny");
                     }
                 }
-                self.allowing(together, classifiers)
+                Some(Cow::Owned(self.allowing(together, classifiers)))
             }
         }
     }

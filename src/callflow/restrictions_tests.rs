@@ -13,12 +13,12 @@ fn merged_action(account: Value, owner: Value, device: Value) -> Option<String> 
     let of = |action: Value| json!({"call_restriction": {"did_us": {"action": action}}});
     let (account, owner, device) = (of(account), of(owner), of(device));
     let parts = Parts {
-        endpoint: object(&device),
-        owner: Owner::User(object(&owner)),
-        account: object(&account),
+        endpoint: device.as_object(),
+        owner: Owner::User(owner.as_object()),
+        account: account.as_object(),
         ..Parts::default()
     };
-    let (merged, misshapen) = merge(parts, &["did_us", "international"]);
+    let (merged, misshapen) = merge(&parts, &["did_us", "international"]);
     assert_eq!(misshapen, None);
     assert_eq!(merged["call_restriction"].as_object().unwrap().len(), 1, "{merged}");
     merged["call_restriction"]["did_us"]["action"].as_str().map(str::to_owned)
@@ -47,12 +47,12 @@ fn account_and_owner_go_before_the_device() {
 #[test]
 fn a_document_without_an_opinion_leaves_the_device_its_own() {
     let device = json!({"call_restriction": {"did_us": {"action": "deny"}}, "name": "x"});
-    let parts = Parts { endpoint: object(&device), ..Parts::default() };
-    let (merged, misshapen) = merge(parts, &["did_us", "international"]);
+    let parts = Parts { endpoint: device.as_object(), ..Parts::default() };
+    let (merged, misshapen) = merge(&parts, &["did_us", "international"]);
     assert_eq!(misshapen, None);
     let expected = json!({"call_restriction": {"did_us": {"action": "deny"}}, "dial_plan": {}});
     assert_eq!(merged, expected);
-    let (merged, _) = merge(Parts::default(), &["did_us"]);
+    let (merged, _) = merge(&Parts::default(), &["did_us"]);
     assert_eq!(merged, json!({"dial_plan": {}}));
 }
 
@@ -72,8 +72,9 @@ fn hotdesk_users_decide_together() {
         (Owner::HotdeskUsers(vec![]), "deny"),
     ] {
         let case = format!("{owner:?}");
-        let parts = Parts { endpoint: object(&device), owner, ..Parts::default() };
-        let (result, misshapen) = merge(parts, &["did_us"]);
+        let parts =
+            Parts { endpoint: device.as_object(), owner: owner.map(Some), ..Parts::default() };
+        let (result, misshapen) = merge(&parts, &["did_us"]);
         assert_eq!(misshapen, None);
         assert_eq!(result["call_restriction"]["did_us"]["action"], merged, "{case}");
     }
@@ -95,12 +96,12 @@ fn dial_plans_are_merged_rule_by_rule() {
     ] {
         let (account, endpoint, owner) = (plan(account), plan(endpoint), plan(owner));
         let parts = Parts {
-            endpoint: object(&endpoint),
-            owner: Owner::User(object(&owner)),
-            account: object(&account),
+            endpoint: endpoint.as_object(),
+            owner: Owner::User(owner.as_object()),
+            account: account.as_object(),
             ..Parts::default()
         };
-        let (result, misshapen) = merge(parts, &[]);
+        let (result, misshapen) = merge(&parts, &[]);
         assert_eq!(misshapen, None);
         assert_eq!(result["dial_plan"].to_string(), merged);
     }
@@ -115,8 +116,8 @@ fn an_account_with_ancestors_has_its_dial_plan_turned_round() {
         (json!(["parent", "parent2"]), r#"{"c":{},"b":{},"a":{"prefix":"1"}}"#),
     ] {
         let account = account(tree);
-        let parts = Parts { account: object(&account), ..Parts::default() };
-        assert_eq!(merge(parts, &[]).0["dial_plan"].to_string(), merged);
+        let parts = Parts { account: account.as_object(), ..Parts::default() };
+        assert_eq!(merge(&parts, &[]).0["dial_plan"].to_string(), merged);
     }
 }
 
@@ -181,12 +182,12 @@ fn a_shape_kazoos_merge_dies_of_says_nothing_and_is_named() {
         ),
     ] {
         let parts = Parts {
-            endpoint: object(&device),
-            owner: Owner::User(object(&owner)),
-            account: object(&account),
+            endpoint: device.as_object(),
+            owner: Owner::User(owner.as_object()),
+            account: account.as_object(),
             ..Parts::default()
         };
-        let (merged, misshapen) = merge(parts, &["did_us"]);
+        let (merged, misshapen) = merge(&parts, &["did_us"]);
         let misshapen =
             misshapen.as_ref().map(|it| (it.whose.as_str(), it.path.as_str(), it.value.as_str()));
         assert_eq!(misshapen, reason, "{account} {owner} {device}");
@@ -211,8 +212,8 @@ fn hotdesk_users_of_a_bad_shape_are_asked_as_kazoo_asks_them() {
         (Owner::HotdeskUsers(vec![bad(), text()]), false),
     ] {
         let case = format!("{owner:?}");
-        let parts = Parts { owner, ..Parts::default() };
-        let (merged, misshapen) = merge(parts, &["did_us"]);
+        let parts = Parts { owner: owner.map(Some), ..Parts::default() };
+        let (merged, misshapen) = merge(&parts, &["did_us"]);
         assert_eq!(misshapen.is_some(), broken, "{case}");
         assert_eq!(verdict(&merged, Some("did_us")), Verdict::Allowed);
     }

@@ -7,12 +7,13 @@ pub mod input;
 mod words;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::call::Call;
 use crate::callflow::Following;
 use crate::directory::{AccountId, Database, Directory, ReadError};
 use crate::dynamic_cid::{Effect, ListRead, Mode, Question, Routed};
+use crate::kapi::ActionResult;
 use crate::peer::{CallIds, EntryError, Placing, Scenario, native_scenario};
 use crate::simulation::{self, Happening, Run, Script, Stuck};
 use crate::worker::answer::{Answer, Changes};
@@ -205,7 +206,7 @@ fn tell(
     if matches!(context.list, ListRead::Failed) && matches!(job.mode(), Mode::List | Mode::Lists) {
         warnings.push("the list could not be read; the log line above says why".to_owned());
     }
-    let result = answer.result.as_ref().map_or(Value::Null, |result| json!(result.readable()));
+    let result = answer.result.clone().map_or(Value::Null, ActionResult::into_readable);
     Explanation {
         steps,
         warnings,

@@ -148,8 +148,14 @@ impl Message {
 
     /// The payload's bytes: one JSON object.
     pub fn payload(&self) -> Vec<u8> {
+        /// Bytes of most messages.
+        const USUAL: usize = 1024;
+        let mut payload = Vec::with_capacity(USUAL);
         // Keys are texts and JSON numbers are finite, so there is nothing that could fail.
-        serde_json::to_vec(&self.body).unwrap_or_else(|_| b"{}".to_vec())
+        match serde_json::to_writer(&mut payload, &self.body) {
+            Ok(()) => payload,
+            Err(_) => b"{}".to_vec(),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Answers to `action.execute`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::inbound::Execute;
 use super::term::{Atom, Term};
@@ -44,23 +44,17 @@ impl ActionResult {
 
     /// The term as JSON that people can read: a word, or an object of one word and its value, such
     /// as `{"stop": "CALL_REJECTED"}`.
-    pub fn readable(&self) -> Value {
-        match self {
-            Self::Continue => json!("continue"),
-            Self::ContinueKey(key) => json!({ "continue": key }),
-            Self::ContinueWithFlow(flow) => {
-                // `json!` would serialize the flow where it can be copied.
-                let member = (self.word().to_owned(), Value::Object(flow.clone()));
-                Value::Object(Object::from_iter([member]))
-            }
-            Self::Stop => json!("stop"),
-            Self::StopCause(cause) => json!({ "stop": cause }),
-            Self::Transfer => json!("transfer"),
-            Self::Usurp => json!("usurp"),
-        }
+    pub fn into_readable(self) -> Value {
+        let word = self.word();
+        let value = match self {
+            Self::Continue | Self::Stop | Self::Transfer | Self::Usurp => return word.into(),
+            Self::ContinueKey(text) | Self::StopCause(text) => text.into(),
+            Self::ContinueWithFlow(flow) => flow.into(),
+        };
+        Object::from_iter([(word.to_owned(), value)]).into()
     }
 
-    /// Reads what [`readable`](Self::readable) wrote; anything else is `None`.
+    /// Reads what [`into_readable`](Self::into_readable) wrote; anything else is `None`.
     pub fn from_readable(value: &Value) -> Option<Self> {
         match value {
             Value::String(word) => match word.as_str() {
@@ -97,7 +91,7 @@ impl ActionResult {
     }
 }
 
-/// Member with [`ActionResult::readable`]. KAZOO ignores it; traces and our own tools read it.
+/// Member with [`ActionResult::into_readable`]. KAZOO ignores it; traces and our own tools read it.
 pub const RESULT_TERM: &str = "Result-Term";
 
 /// Whom an answer goes to.
@@ -128,10 +122,10 @@ pub fn accepted(identity: &Identity, executor: Executor<'_>) -> Message {
 /// `action.result`, which ends the action; an executor must get exactly one.
 ///
 /// Source: `kapi_callflow.erl` (`action_result_definition`).
-pub fn result(identity: &Identity, executor: Executor<'_>, result: &ActionResult) -> Message {
+pub fn result(identity: &Identity, executor: Executor<'_>, result: ActionResult) -> Message {
     let mut members = Object::new();
     members.insert("Result".to_owned(), Value::String(result.term().to_base64()));
-    members.insert(RESULT_TERM.to_owned(), result.readable());
+    members.insert(RESULT_TERM.to_owned(), result.into_readable());
     answer(identity, executor, "action.result", members)
 }
 
@@ -148,6 +142,8 @@ fn answer(identity: &Identity, executor: Executor<'_>, name: &str, mut members: 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::kapi::fixtures;
 
@@ -187,7 +183,7 @@ mod tests {
         for (term, base64) in recorded {
             let result = ActionResult::from_readable(&term).unwrap();
             assert_eq!(result.term().to_base64(), base64, "{term}");
-            assert_eq!(result.readable(), term);
+            assert_eq!(result.into_readable(), term);
         }
     }
 
@@ -203,7 +199,7 @@ mod tests {
             ActionResult::Transfer,
             ActionResult::Usurp,
         ] {
-            let readable = result.readable();
+            let readable = result.clone().into_readable();
             let word = readable
                 .as_str()
                 .or(readable.as_object().and_then(|it| it.keys().next().map(String::as_str)));
@@ -234,7 +230,7 @@ mod tests {
         for (message, example) in [
             (accepted(&identity, executor), "callflow_action_accepted.json"),
             (
-                result(&identity, executor, &ActionResult::Continue),
+                result(&identity, executor, ActionResult::Continue),
                 "callflow_action_result_continue.json",
             ),
         ] {

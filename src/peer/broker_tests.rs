@@ -184,7 +184,7 @@ async fn ask_for_two_digits(mut worker: Other) -> Other {
     let flow = fixtures::object(json!({"module": "dynamic_cid",
         "data": {"action": "static", "caller_id": {"number": number}}}));
     let answer = ActionResult::ContinueWithFlow(flow);
-    worker.send(&result::result(&identity, executor, &answer)).await;
+    worker.send(&result::result(&identity, executor, answer)).await;
     worker
 }
 
@@ -322,7 +322,7 @@ async fn what_kazoo_would_not_understand_is_marked() {
         let accepted = result::accepted(&identity, executor);
         // Neither a content type nor the process it is for.
         worker.publish(&accepted, BasicProperties::default()).await;
-        let answer = result::result(&identity, executor, &ActionResult::Continue);
+        let answer = result::result(&identity, executor, ActionResult::Continue);
         worker.send(&answer).await;
         worker.send(&answer).await;
         worker

@@ -35,7 +35,7 @@ fn commands(ids: &CallIds) -> Vec<Message> {
     ]
 }
 
-fn answer(ids: &CallIds, answer: &ActionResult) -> Message {
+fn answer(ids: &CallIds, answer: ActionResult) -> Message {
     let executor =
         Executor { server_id: &ids.executor, msg_id: &ids.action_id, call_id: &ids.call_id };
     result::result(&worker(), executor, answer)
@@ -48,7 +48,7 @@ fn what_our_worker_sends_has_no_faults() {
         Executor { server_id: &ids.executor, msg_id: &ids.action_id, call_id: &ids.call_id };
     let mut messages = commands(&ids);
     messages.push(result::accepted(&worker(), executor));
-    messages.push(answer(&ids, &ActionResult::Continue));
+    messages.push(answer(&ids, ActionResult::Continue));
     messages.extend(channel_status::requests(&worker(), &ids.call_id, true, "m"));
     for message in messages {
         assert_eq!(checker.check(&received(&message), &ids), [""; 0], "{:?}", message.body);
@@ -98,7 +98,7 @@ fn each_fault_of_a_command_is_told() {
 #[test]
 fn a_result_must_answer_this_execute_with_the_term_it_tells() {
     let (checker, ids) = (Checker::default(), fixtures::ids());
-    let result = received(&answer(&ids, &ActionResult::Stop));
+    let result = received(&answer(&ids, ActionResult::Stop));
     for (key, value, expected) in [
         ("Msg-ID", json!("other"), "goes on waiting"),
         ("Result", json!("g2QACGNvbnRpbnVl"), "is not the term"),

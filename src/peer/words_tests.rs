@@ -108,12 +108,12 @@ fn every_message_of_a_call_is_told_in_a_sentence() {
             "the channel is active",
         ),
         (
-            result::result(&worker, executor, &ActionResult::ContinueWithFlow(flow)),
+            result::result(&worker, executor, ActionResult::ContinueWithFlow(flow)),
             "action.result",
             "the answer: go on with caller ID \"N\" <1>",
         ),
         (
-            result::result(&worker, executor, &ActionResult::Stop),
+            result::result(&worker, executor, ActionResult::Stop),
             "action.result",
             "the answer: stop: the call ends here",
         ),

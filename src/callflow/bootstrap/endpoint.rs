@@ -13,7 +13,7 @@
 
 use serde_json::Value;
 
-use crate::callflow::endpoint::{self, Kind, Read};
+use crate::callflow::endpoint::{self, Kind, Read, object_of};
 use crate::callflow::kz_json;
 use crate::callflow::merging::Merging;
 use crate::callflow::restrictions::{self, Owner, Parts};
@@ -98,7 +98,7 @@ pub async fn endpoint<D: Documents>(
     if let Err(raised) = &hotdesk {
         merging.misshapen = Some(Misshapen::new("endpoint", own, raised));
     }
-    let members = merged(&mut merging, kind, kept, &owner, account, classifiers);
+    let members = merged(&mut merging, kind, kept, &owner, &account, classifiers);
     let id = id.unwrap_or_default().to_owned();
     Ok(MergedEndpoint { id, members, misshapen: merging.misshapen })
 }
@@ -119,34 +119,27 @@ fn merged(
     kind: Kind,
     mut endpoint: Object,
     owner: &Owner<Read>,
-    account: Read,
+    account: &Read,
     classifiers: &[&str],
 ) -> Object {
-    let mut account_part = endpoint::part(account.as_ref());
-    // 4.3 does not merge the account's ancestors.
-    account_part.shift_remove("pvt_tree");
-    let parts = Parts {
-        endpoint: restrictions::part_of(&endpoint),
-        owner: owner.map(|user| endpoint::part(user.as_ref())),
-        account: account_part,
-        strict_users: true,
-    };
-    let (restricted, misshapen) = restrictions::merge(parts, classifiers);
+    let account = object_of(account);
+    let parts =
+        Parts { endpoint: Some(&endpoint), owner: owner.map(object_of), account, as_in_43: true };
+    let (restricted, misshapen) = restrictions::merge(&parts, classifiers);
     merging.misshapen = merging.misshapen.take().or(misshapen);
 
     let nothing = Object::new();
-    let object = |read: &Read| read.as_ref().and_then(|document| document.as_object()).cloned();
-    let account = object(&account).unwrap_or_default();
+    let account = account.unwrap_or(&nothing);
     // Of several users logged on, KAZOO keeps nothing but what restricts them.
     let owner = match owner {
-        Owner::User(user) | Owner::HotdeskUser(user) => object(user).unwrap_or_default(),
-        Owner::HotdeskUsers(_) => nothing,
+        Owner::User(user) | Owner::HotdeskUser(user) => object_of(user).unwrap_or(&nothing),
+        Owner::HotdeskUsers(_) => &nothing,
     };
-    let caller_id = caller_id(merging, &account, &endpoint, &owner);
-    let layers = [("account", &account), ("endpoint", &endpoint), ("owner", &owner)];
+    let caller_id = caller_id(merging, account, &endpoint, owner);
+    let layers = [("account", account), ("endpoint", &endpoint), ("owner", owner)];
     let options = merging.layers("caller_id_options", layers);
     let music = merging.layers("music_on_hold", layers);
-    let first = |key| [&owner, &endpoint, &account].into_iter().find_map(|it| it.get(key).cloned());
+    let first = |key| [owner, &endpoint, account].into_iter().find_map(|it| it.get(key).cloned());
     let (language, presence_id) = (first("language"), first("presence_id"));
 
     endpoint.extend(restricted.as_object().cloned().unwrap_or_default());

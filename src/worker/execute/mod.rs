@@ -179,7 +179,7 @@ pub(super) async fn release(
 ) -> Result<(), LinkError> {
     let WaitingFlow { server_id, msg_id, call_id } = flow;
     let executor = Executor { server_id, msg_id, call_id };
-    let result = kapi::result::result(&session.identity, executor, &ActionResult::Continue);
+    let result = kapi::result::result(&session.identity, executor, ActionResult::Continue);
     match session.publish(&result, true).await {
         Ok(_) => {
             shared.metrics.answered("unknown", kind, 0.0);

@@ -117,7 +117,7 @@ impl Execution<'_> {
                 // Silence is not proof; going on with the flow harms nobody.
                 channel::State::Unknown => {
                     tracing::warn!("no answer to the question whether the channel is still there");
-                    let told = self.tell(&ActionResult::Continue, "continue_doubtful", "unknown");
+                    let told = self.tell(ActionResult::Continue, "continue_doubtful", "unknown");
                     return Box::pin(told).await;
                 }
             }
@@ -168,27 +168,28 @@ impl Execution<'_> {
 
     async fn end(&mut self, decided: &Decided) -> Result<Served, Interrupted> {
         let span = tracing::debug_span!("answer");
-        let answer = self.answer(decided).instrument(span.clone()).await;
-        let Some(result) = &answer.result else {
+        let Answer { result, before, kind } = self.answer(decided).instrument(span.clone()).await;
+        let Some(result) = result else {
             // The end of a refused call may take its time.
-            self.conversation.log(decided, answer.kind);
+            self.conversation.log(decided, kind);
             return self.refuse().instrument(span).await;
         };
         let mode = decided.action.mode().as_str();
-        let told = self.carry_out(&answer, result, mode).instrument(span).await;
+        let told = self.carry_out(before, result, kind, mode).instrument(span).await;
         // Now that nobody waits for it; under load the next call would, too.
-        self.conversation.log(decided, answer.kind);
+        self.conversation.log(decided, kind);
         told
     }
 
     async fn carry_out(
         &mut self,
-        answer: &Answer,
-        result: &ActionResult,
+        before: Before,
+        result: ActionResult,
+        kind: &'static str,
         mode: &'static str,
     ) -> Result<Served, Interrupted> {
-        let last_words = self.conversation.take_held(answer.before)?;
-        let told = self.tell_behind(last_words, result, answer.kind, mode).await;
+        let last_words = self.conversation.take_held(before)?;
+        let told = self.tell_behind(last_words, result, kind, mode).await;
         told.map_err(Interrupted::Failed)
     }
 
@@ -235,7 +236,7 @@ impl Execution<'_> {
 
     async fn tell(
         &mut self,
-        result: &ActionResult,
+        result: ActionResult,
         kind: &'static str,
         mode: &'static str,
     ) -> Result<Served, LinkError> {
@@ -248,7 +249,7 @@ impl Execution<'_> {
     async fn tell_behind(
         &mut self,
         mut last_words: Vec<Message>,
-        result: &ActionResult,
+        result: ActionResult,
         kind: &'static str,
         mode: &'static str,
     ) -> Result<Served, LinkError> {
@@ -326,13 +327,13 @@ impl Execution<'_> {
             }
             Interrupted::Overdue => {
                 tracing::error!("the call has taken too long; its flow goes on unchanged");
-                self.tell(&ActionResult::Continue, "continue_overdue", mode).await
+                self.tell(ActionResult::Continue, "continue_overdue", mode).await
             }
             Interrupted::ControlGone => {
                 tracing::warn!(
                     "nobody executes commands for this call; the flow goes on unchanged"
                 );
-                self.tell(&ActionResult::Continue, "continue_uncontrolled", mode).await
+                self.tell(ActionResult::Continue, "continue_uncontrolled", mode).await
             }
         }
     }

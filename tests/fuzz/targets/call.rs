@@ -27,7 +27,7 @@ pub fn run(data: &[u8]) {
     }
     routed(&object);
     let result = ActionResult::ContinueWithFlow(object);
-    assert_eq!(ActionResult::from_readable(&result.readable()), Some(result.clone()));
+    assert_eq!(ActionResult::from_readable(&result.clone().into_readable()), Some(result.clone()));
     assert!(!result.term().as_bytes().is_empty());
 }
 
