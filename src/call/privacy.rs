@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::Call;
+use super::{Call, variables::CHANNEL_VARIABLES};
 use crate::json;
 
 impl Call {
@@ -42,8 +42,12 @@ impl Call {
     }
 
     fn hides(&self, words: &[&str], paths: &[&[&str]]) -> bool {
-        let Some(variables) = self.channel_variables() else { return false };
-        let first = paths.iter().find_map(|path| json::at(variables, path));
+        let Some(variables) = self.0.inner(CHANNEL_VARIABLES) else { return false };
+        let first = paths.iter().find_map(|path| match path {
+            [] => None,
+            [name] => variables.get(name),
+            [name, inner @ ..] => json::at(variables.get(name)?.as_object()?, inner),
+        });
         first.is_some_and(|value| match value {
             Value::String(word) => {
                 words.contains(&word.as_str())

@@ -36,7 +36,7 @@ impl Call {
     }
 
     pub(super) fn channel_variable(&self, key: &str) -> Option<String> {
-        json::text(self.channel_variables()?, key)
+        self.0.inner(CHANNEL_VARIABLES)?.get(key).and_then(json::non_empty_text)
     }
 
     /// Sets channel variables, and returns what KAZOO's one `set` command would carry of them: what
@@ -71,7 +71,7 @@ impl Call {
 
     /// A value of the key-value store.
     pub fn kvs(&self, key: &str) -> Option<&Value> {
-        json::object(&self.0, STORE)?.get(key)
+        self.0.inner(STORE)?.get(key)
     }
 
     /// Sets a value of the key-value store.

@@ -39,6 +39,27 @@ struct Member {
     name: Range<usize>,
     value: Range<usize>,
     read: OnceLock<Box<Value>>,
+    /// Nothing where the value is no object.
+    opened: OnceLock<Option<Box<LazyObject>>>,
+}
+
+/// An object in a [`LazyObject`].
+#[derive(Debug, Clone, Copy)]
+pub enum Inner<'a> {
+    /// It was read already.
+    Read(&'a Object),
+    /// Of it, too, only what is asked for is read.
+    Unread(&'a LazyObject),
+}
+
+impl<'a> Inner<'a> {
+    /// The value of the member with this name.
+    pub fn get(self, name: &str) -> Option<&'a Value> {
+        match self {
+            Self::Read(object) => object.get(name),
+            Self::Unread(object) => object.member(name),
+        }
+    }
 }
 
 impl LazyObject {
@@ -61,6 +82,14 @@ impl LazyObject {
             self.object = unread.read();
         }
         &mut self.object
+    }
+
+    /// The object under a name; `None` where it is absent or something else.
+    pub fn inner(&self, name: &str) -> Option<Inner<'_>> {
+        match &self.unread {
+            Some(unread) => unread.inner(name),
+            None => self.object.get(name)?.as_object().map(Inner::Read),
+        }
     }
 
     /// The object's text.
@@ -100,10 +129,26 @@ impl Members for LazyObject {
 }
 
 impl Unread {
+    fn find(&self, name: &str) -> Option<&Member> {
+        self.members.iter().rev().find(|member| self.part(&member.name) == name)
+    }
+
     fn member(&self, name: &str) -> Option<&Value> {
-        let mut members = self.members.iter().rev();
-        let member = members.find(|member| self.part(&member.name) == name)?;
+        let member = self.find(name)?;
         Some(member.read.get_or_init(|| Box::new(self.value(member))))
+    }
+
+    fn inner(&self, name: &str) -> Option<Inner<'_>> {
+        let member = self.find(name)?;
+        if let Some(read) = member.read.get() {
+            return read.as_object().map(Inner::Read);
+        }
+        let open = || {
+            let text = self.part(&member.value);
+            let object = Opening { bytes: text.len() }.open(text);
+            object.ok().map(Box::new)
+        };
+        member.opened.get_or_init(open).as_deref().map(Inner::Unread)
     }
 
     fn read(&self) -> Object {
@@ -133,14 +178,13 @@ struct Writing {
 }
 
 impl Writing {
-    /// Bytes and members of a usual call.
-    const USUAL: (usize, usize) = (4096, 48);
+    /// Bytes of a usual member, with its name.
+    const USUAL_MEMBER: usize = 64;
 
-    fn new() -> Self {
-        let (bytes, members) = Self::USUAL;
+    fn new(bytes: usize) -> Self {
         let mut text = String::with_capacity(bytes);
         text.push('{');
-        Self { text, members: Vec::with_capacity(members), plain: true }
+        Self { text, members: Vec::with_capacity(bytes / Self::USUAL_MEMBER), plain: true }
     }
 
     fn add(&mut self, name: &str, value: &str) {
@@ -161,7 +205,8 @@ impl Writing {
         let start = self.text.len();
         self.text.push_str(value);
         let value_at = start..self.text.len();
-        self.members.push(Member { name: name_at, value: value_at, read: OnceLock::new() });
+        let (read, opened) = Default::default();
+        self.members.push(Member { name: name_at, value: value_at, read, opened });
     }
 
     fn done(mut self) -> serde_json::Result<LazyObject> {
@@ -176,13 +221,26 @@ impl Writing {
 
 impl<'de> Deserialize<'de> for LazyObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
+        deserializer.deserialize_map(Opening::CALL)
     }
 }
 
-struct ObjectVisitor;
+/// Takes an object.
+struct Opening {
+    /// About how long its text is.
+    bytes: usize,
+}
 
-impl<'de> Visitor<'de> for ObjectVisitor {
+impl Opening {
+    /// A usual call.
+    const CALL: Self = Self { bytes: 4096 };
+
+    fn open(self, text: &str) -> serde_json::Result<LazyObject> {
+        serde_json::Deserializer::from_str(text).deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Opening {
     type Value = LazyObject;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -190,7 +248,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LazyObject, A::Error> {
-        let mut writing = Writing::new();
+        let mut writing = Writing::new(self.bytes);
         while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
             let value = value.get();
             // What skipped the value looked at all of a text but its escapes.
@@ -257,7 +315,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<LazyValue, A::Error> {
-        ObjectVisitor.visit_map(members).map(LazyValue::Object)
+        Opening::CALL.visit_map(members).map(LazyValue::Object)
     }
 }
 

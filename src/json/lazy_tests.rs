@@ -52,6 +52,23 @@ proptest! {
         let object: serde_json::Result<Object> = serde_json::from_str(&text);
         match (lazy(&text), object) {
             (Ok(lazy), Ok(object)) => {
+                // Opened before it is read, and read afterwards.
+                for _ in 0..2 {
+                    for (name, value) in &object {
+                        let (inner, value) = (lazy.inner(name), value.as_object());
+                        prop_assert_eq!(inner.is_some(), value.is_some());
+                        for (inner, value) in inner.into_iter().zip(value) {
+                            for (name, value) in value {
+                                prop_assert_eq!(inner.get(name), Some(value));
+                            }
+                            prop_assert_eq!(inner.get("no such name"), None);
+                        }
+                        if value.is_none() {
+                            prop_assert_eq!(lazy.member(name), object.get(name));
+                        }
+                    }
+                    object.keys().for_each(|name| _ = lazy.member(name));
+                }
                 for name in object.keys() {
                     prop_assert_eq!(lazy.member(name), object.get(name));
                 }
@@ -86,7 +103,10 @@ fn only_an_object_is_one() {
 fn a_changed_one_is_what_it_was_changed_to() {
     let mut object = lazy(r#"{"a": 1, "b": {"c": [2]}, "a": 3}"#).unwrap();
     assert_eq!(object.member("a"), Some(&json!(3)));
+    assert_eq!(object.inner("b").unwrap().get("c"), Some(&json!([2])));
     object.as_object_mut().insert("d".to_owned(), json!(4));
+    assert_eq!(object.inner("b").unwrap().get("c"), Some(&json!([2])));
+    assert!(object.inner("a").is_none() && object.inner("e").is_none());
     object.as_object_mut().shift_remove("b");
     assert_eq!(object.member("a"), Some(&json!(3)));
     assert_eq!(object.member("b"), None);

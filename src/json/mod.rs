@@ -11,7 +11,7 @@ mod lazy;
 
 use serde_json::{Map, Value};
 
-pub use lazy::{LazyObject, LazyValue};
+pub use lazy::{Inner, LazyObject, LazyValue};
 
 /// A JSON object in document order.
 pub type Object = Map<String, Value>;
