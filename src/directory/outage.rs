@@ -89,6 +89,7 @@ mod tests {
         outage.ended();
         assert!(outage.may_ask(pause));
     }
+
     #[test]
     fn older_data_is_told_of_at_once_and_then_once_a_minute() {
         let outage = Outage::default();
