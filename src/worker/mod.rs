@@ -17,6 +17,7 @@ mod farewell;
 mod gate;
 pub mod hand_back;
 mod handler;
+mod lately;
 mod reject;
 mod reports;
 pub mod route;
@@ -33,7 +34,7 @@ use tracing::Instrument;
 
 use crate::amqp::Delivery;
 use crate::directory::{Database, Directory};
-use crate::kapi::inbound::{DecodeLimits, Delivered, DocumentChange, RejectReason};
+use crate::kapi::inbound::{DecodeLimits, Delivered, DocumentChange, EventName, RejectReason};
 use crate::kapi::{self, Inbound, Rejection};
 use crate::operations::Metrics;
 use crate::operations::advertisement::Advertiser;
@@ -42,8 +43,9 @@ use crate::operations::limits::{Limit, Limits};
 use crate::operations::records::Records;
 use crate::settings::Seams;
 use age::{age, is_doubtful};
-use execute::{Answered, Unsent};
+use execute::Unsent;
 use gate::Gate;
+use lately::Lately;
 use reject::{reject, unexpected};
 use reports::Reports;
 use route::{Came, RouteSeam};
@@ -51,6 +53,11 @@ use session::Session;
 
 /// How often the worker looks for what is over.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// How long a call on disk that was answered is remembered: a broker needs less to come back.
+const ANSWERED: Duration = Duration::from_secs(15 * 60);
+/// How long a call that ended is remembered: longer than a won call waits for a worker.
+const ENDED: Duration = Duration::from_secs(60);
 
 /// What a worker is told.
 #[derive(Debug, Clone)]
@@ -82,7 +89,15 @@ pub struct Shared {
     /// Answers that wait for a session.
     unsent: Unsent,
     /// Calls on disk that were answered lately.
-    answered: Answered,
+    ///
+    /// RabbitMQ writes acknowledgements to disk a moment later than it says so. Killed within that
+    /// moment, it hands out again what was answered, and its caller would be asked for digits in
+    /// the middle of what follows. A worker remembers its own; one that another worker answered is
+    /// beyond its knowledge.
+    answered: Lately,
+    /// Calls that ended, of all there are: one may end before its events are bound. Only heard of
+    /// where the route seam is on; elsewhere the executor is KAZOO's, and knows by itself.
+    ended: Lately,
     /// What was said already.
     reports: Reports,
     /// Who is let in.
@@ -141,7 +156,8 @@ impl Worker {
             records,
             limits: Limits::new(Arc::clone(&metrics)),
             unsent: Unsent::default(),
-            answered: Answered::default(),
+            answered: Lately::new(ANSWERED),
+            ended: Lately::new(ENDED),
             metrics,
             reports: Reports::default(),
             gate: Gate::new(options.calls, options.account_rate),
@@ -299,6 +315,12 @@ impl Worker {
             | Inbound::Ignored { .. } => (None, None),
         };
         let ids: Vec<String> = [first, second].into_iter().flatten().cloned().collect();
+        if matches!(&inbound, Inbound::CallEvent(event) if event.name == EventName::ChannelDestroy)
+        {
+            for id in &ids {
+                self.shared.ended.note(id);
+            }
+        }
         let inbound = Arc::new(inbound);
         for id in ids {
             if session.dispatch(&id, &inbound) {

@@ -151,7 +151,8 @@ impl Topology {
         let targeted = Some("targeted");
         self.exchanges.push(exchange("callmgr", ExchangeKind::Topic));
         self.exchanges.push(exchange("nodes", ExchangeKind::Fanout));
-        self.reply.bindings.push(on("nodes", ""));
+        // Whoever is won may have hung up before anything of that call is bound.
+        self.reply.bindings.extend([on("nodes", ""), on("callevt", "call.CHANNEL_DESTROY.*")]);
         self.work.extend([
             queue(
                 ROUTE_QUEUE,
@@ -256,7 +257,12 @@ mod tests {
             topology.work[0].bindings,
             [on("callmgr", "route.req.audio.*"), on("callmgr", "route.req.video.*")]
         );
-        assert_eq!(topology.reply.bindings, [on("configuration", "doc_edited.#"), on("nodes", "")]);
+        let bindings = [
+            on("configuration", "doc_edited.#"),
+            on("nodes", ""),
+            on("callevt", "call.CHANNEL_DESTROY.*"),
+        ];
+        assert_eq!(topology.reply.bindings, bindings);
         let exchanges: Vec<&str> =
             topology.exchanges.iter().map(|exchange| exchange.name.as_str()).collect();
         assert!(exchanges.ends_with(&["callmgr", "nodes"]), "{exchanges:?}");

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{Conversation, Interrupted};
 use crate::dynamic_cid::{Event, Millis};
 use crate::kapi::Inbound;
+use crate::kapi::inbound::EventName;
 use crate::worker::call_control::Loss;
 use crate::worker::channel;
 
@@ -58,6 +59,25 @@ impl Conversation<'_> {
                 return Err(Interrupted::Lost(Loss::Destroyed));
             }
         }
+    }
+
+    /// Fails where the call is known to have ended. Its events must be bound: whoever asks neither
+    /// waits for the next one nor takes any of them.
+    pub(in crate::worker) fn has_not_ended(&mut self) -> Result<(), Interrupted> {
+        while let Ok(inbound) = self.events.try_recv() {
+            self.put_off.push_back(inbound);
+        }
+        let mut ended = self.shared.ended.has(&self.call_id);
+        for inbound in &self.put_off {
+            let Inbound::CallEvent(event) = &**inbound else { continue };
+            match event.name {
+                // It goes on under another id, and only the old one ends.
+                EventName::ChannelReplaced | EventName::ChannelDirect => return Ok(()),
+                EventName::ChannelDestroy => ended |= event.call_id == self.call_id,
+                _ => {}
+            }
+        }
+        if ended { Err(Interrupted::Lost(Loss::Destroyed)) } else { Ok(()) }
     }
 
     /// Sees to it that a call ends that was told to: a prompt that never ends is cut off. Whether

@@ -14,7 +14,6 @@
 //! die in between, the same answer is given twice, and KAZOO ignores the second (`cf_exe.erl`,
 //! `relay_amqp`).
 
-mod answered;
 mod serve;
 mod unsent;
 
@@ -31,7 +30,6 @@ use crate::kapi::inbound::{Execute, WaitingFlow};
 use crate::kapi::result::Executor;
 use crate::kapi::{self, ActionResult};
 use crate::operations::records::{Record, now_ms};
-pub(super) use answered::Answered;
 use serve::Served;
 pub(super) use unsent::Unsent;
 

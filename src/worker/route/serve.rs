@@ -95,6 +95,7 @@ async fn begin(
         conversation.begin_anew();
     }
     conversation.open().await?;
+    conversation.has_not_ended()?;
     let Some(account) = conversation.account.clone() else {
         return Ok(gone("no_account"));
     };
@@ -180,10 +181,13 @@ async fn end(
         commands.extend(conversation.hang_up());
         return Ok((Ending::HangUp(commands), "hang_up"));
     };
+    conversation.has_not_ended()?;
     conversation.send_held(Before::Everything).await?;
     if !conversation.finish_playing(PROMPT).await? {
         tracing::warn!("the last prompt does not end; the call goes back without it");
     }
+    // Callflow would run what follows for nobody.
+    conversation.has_not_ended()?;
     let call = hand_back::addressed(call, conversation);
     let message = resume(&conversation.session.identity, call, flow);
     let kind = match outcome {

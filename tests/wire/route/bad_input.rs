@@ -28,6 +28,7 @@ tests![
     a_request_of_a_newer_kazoo_is_left_alone_with_a_warning,
     a_request_whose_sender_is_gone_is_forgotten,
     a_call_that_ends_before_it_is_served_is_let_go,
+    a_call_that_ends_before_it_is_won_is_let_go,
 ];
 
 /// How long nothing may come where nothing should.
@@ -48,7 +49,7 @@ async fn call<'a>(scene: &'a Scene<'_>) -> Result<Switchboard<'a>> {
 }
 
 /// The caller was told that it does not go on, and hung up.
-fn ends_with_a_spoken_word(taken: &Taken) -> Result<()> {
+pub(super) fn ends_with_a_spoken_word(taken: &Taken) -> Result<()> {
     let words = taken.words();
     ensure!(taken.resume.is_none(), "it was resumed");
     ensure!(words.len() >= 2, "{words:#?}");
@@ -244,6 +245,23 @@ async fn a_request_whose_sender_is_gone_is_forgotten(world: &World) -> Result<()
     }
     scene.worker.says("whoever asked for a route is gone").await?;
     call.close().await?;
+    a_normal_call_works(&scene).await?;
+    scene.end().await
+}
+
+/// Nothing of the call is bound yet when it ends.
+async fn a_call_that_ends_before_it_is_won_is_let_go(world: &World) -> Result<()> {
+    let scene = scene(world).await?;
+    for name in ["static_nocg", "lists_match", "manual_ok"] {
+        let mut call = Switchboard::open(&scene.kazoo, recorded(&scene, name)?).await?;
+        call.is_answered().await?;
+        call.hangs_up().await?;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let won = call.wins().await?;
+        let taken = call.follow(won, &[], QUIET).await?;
+        ensure!(taken.resume.is_none() && taken.commands.is_empty(), "{name}: {taken:#?}");
+        call.close().await?;
+    }
     a_normal_call_works(&scene).await?;
     scene.end().await
 }
