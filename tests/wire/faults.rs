@@ -179,17 +179,19 @@ async fn switches_that_are_back_late_are_asked_again(world: &World) -> Result<()
     scene.end().await
 }
 
-/// The caller hears the prompt again, and types.
+/// What still plays is cut off; the caller hears the prompt again, and types.
 pub(crate) async fn digits_are_collected_anew(mut line: Line) -> Result<()> {
-    let cues: Vec<_> = std::iter::once(Cue::done(1)).chain(Cue::keys(2, "123456")).collect();
+    let cues: Vec<_> =
+        [Cue::done(1), Cue::done(2)].into_iter().chain(Cue::keys(3, "123456")).collect();
     let served = line.follow(Instant::now(), &cues, Until::Answered).await?;
     let media: Vec<_> = served
         .commands
         .iter()
         .map(|it| it["Commands"][1]["Media-Name"].as_str().unwrap_or("flush"))
         .collect();
-    ensure!(media[0] == "silence_stream://100", "{media:?}");
-    ensure!(media[1].contains("dynamic-cid-enter_cid"), "{media:?}");
+    ensure!(served.commands[0]["Insert-At"] == "flush", "{media:?}");
+    ensure!(media[1] == "silence_stream://100", "{media:?}");
+    ensure!(media[2].contains("dynamic-cid-enter_cid"), "{media:?}");
     let flow = served.told.as_ref().and_then(Told::flow).context("no flow")?;
     ensure!(flow["data"]["caller_id"]["number"] == "123456", "{flow:?}");
     line.close().await

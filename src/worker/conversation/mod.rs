@@ -23,7 +23,7 @@ use crate::amqp::LinkError;
 use crate::call::{Call, Packed};
 use crate::directory::{AccountId, Directory};
 use crate::dynamic_cid::{
-    Action, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question, Step,
+    Action, Command, Context, Effect, Event, Millis, Next, NoopId, Outcome, Question, Step,
 };
 use crate::json::Object;
 use crate::kapi::inbound::{EventName, WaitingFlow};
@@ -31,6 +31,9 @@ use crate::kapi::result::Executor;
 use crate::kapi::{self, Inbound};
 use crate::operations::records::{Record, now_ms};
 use crate::operations::running::{RunningCall, Serving};
+
+/// The noop of a command that is not the action's, which counts its own from 1.
+const NOBODYS: NoopId = NoopId(0);
 
 /// What ends an action before its outcome.
 #[derive(Debug)]
@@ -92,6 +95,8 @@ pub(super) struct Conversation<'a> {
     listening: bool,
     /// Whether the caller may have heard something of us.
     spoken: bool,
+    /// Whether somebody else may have had something played, which still plays.
+    interrupts: bool,
     began_at_ms: u64,
     /// The document whose flow the call is in.
     callflow: Option<String>,
@@ -141,6 +146,7 @@ impl<'a> Conversation<'a> {
             put_off: VecDeque::new(),
             listening: false,
             spoken: false,
+            interrupts: false,
             began_at_ms,
             callflow,
             decided: None,
@@ -214,6 +220,9 @@ impl<'a> Conversation<'a> {
             let accepted = kapi::result::accepted(&self.session.identity, executor);
             self.session.publish(&accepted, false).await?;
         }
+        if std::mem::take(&mut self.interrupts) {
+            self.held.insert(0, Held::Effect(Effect::Command(Command::Flush { noop: NOBODYS })));
+        }
         self.send_held(Before::Everything).await
     }
 
@@ -278,8 +287,10 @@ impl<'a> Conversation<'a> {
         self.channel_state().await
     }
 
-    /// Keys that were pressed before the action began are not meant for it.
+    /// Keys that were pressed before the action began are not meant for it, and what still plays is
+    /// not to be waited for: the first key would only end that.
     pub(super) fn begin_anew(&mut self) {
+        self.interrupts = true;
         let is_key = |inbound: &Inbound| matches!(inbound, Inbound::CallEvent(event) if event.name == EventName::Dtmf);
         self.put_off.retain(|inbound| !is_key(inbound));
     }

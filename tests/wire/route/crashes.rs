@@ -108,6 +108,9 @@ async fn at(world: &World, kazoo: &Kazoo, point: Point) -> Result<Outcome> {
             let taken = call.follow(won, until_there.as_slice(), UNTIL_QUIET).await?;
             ensure!(taken.commands.len() > 2, "it is not there yet: {:#?}", taken.words());
             ensure!(taken.resume.is_none(), "it is over already");
+            if matches!(point, Point::CollectingDigits) {
+                call.begins_anew();
+            }
             killed(world, first).await?
         }
         Point::Resumed => {

@@ -32,6 +32,8 @@ pub(crate) struct Switchboard<'a> {
     checker: Checker,
     /// Whether the channel still exists.
     pub(crate) alive: bool,
+    /// Whether another worker takes over, which first cuts off what still plays.
+    flushes: bool,
     /// What the worker answered the request with.
     pub(crate) response: Value,
     /// The worker's own queue, once it has spoken.
@@ -108,6 +110,7 @@ impl<'a> Switchboard<'a> {
             fetch_id: format!("fetch-{random:08x}"),
             checker: Checker::new(),
             alive: true,
+            flushes: false,
             response: Value::Null,
             worker_queue: None,
             recorded,
@@ -264,10 +267,11 @@ impl<'a> Switchboard<'a> {
                 }
                 received = self.received.recv() => {
                     let Some(received) = received else { bail!("the test's connection broke") };
+                    let before = taken.commands.len();
                     if self.take(&received, &mut taken).await? {
                         last = Instant::now();
                     }
-                    if received.exchange == "callctl" {
+                    if taken.commands.len() > before {
                         if came.len() == 1 {
                             taken.first = received.at - started;
                         }
@@ -282,6 +286,11 @@ impl<'a> Switchboard<'a> {
                 }
             }
         }
+    }
+
+    /// Another worker takes over a call that is being asked for digits.
+    pub(crate) fn begins_anew(&mut self) {
+        self.flushes = true;
     }
 
     /// Takes a message into account; whether it is about this call.
@@ -306,6 +315,9 @@ impl<'a> Switchboard<'a> {
                 );
                 flushed["Call-ID"] = json!(self.call_id);
                 self.kazoo.event(&flushed).await?;
+            }
+            "command" if std::mem::take(&mut self.flushes) => {
+                ensure!(received.body["Insert-At"] == "flush", "no flush: {}", received.body);
             }
             "command" => taken.commands.push(received.body.clone()),
             other => bail!("what is {other}? {}", received.body),
