@@ -42,6 +42,10 @@ pub const ENDS: &[(&str, &str)] = &[
     ),
     ("hang_up", "ended with a hang-up"),
     ("overdue", "ended with the fault prompt: it took too long"),
+    (
+        "unresumable",
+        "ended with the fault prompt: KAZOO dies of the endpoint when it takes the call back",
+    ),
     ("panicked", "a defect of the worker; the caller was told or went on"),
     ("destroyed", "the caller hung up"),
     ("disconnected", "the media server was gone"),
@@ -125,8 +129,8 @@ pub fn class(word: &str) -> Option<Class> {
         "stop" | "refused" | "hang_up" => Class::Ended,
         "destroyed" | "disconnected" | "transferred" | "usurped" | "pivoted" | "channel_gone"
         | "control_gone" | "executor_gone" | "answered_before" => Class::Gone,
-        "refused_still_up" | "overdue" | "panicked" | "executor_gone_told" | "nobody_took_it"
-        | "resume_unseen" | "unworkable" | "no_account" => Class::Failed,
+        "refused_still_up" | "overdue" | "unresumable" | "panicked" | "executor_gone_told"
+        | "nobody_took_it" | "resume_unseen" | "unworkable" | "no_account" => Class::Failed,
         _ => return None,
     })
 }

@@ -54,3 +54,13 @@ pub enum Remark<E> {
     #[error("`ensure_valid_caller_id` is set, but the caller's number was not looked up")]
     Unverified,
 }
+
+impl<E> Remark<E> {
+    /// Whether KAZOO dies of it once more when a resumed call comes to it, leaving the caller in
+    /// silence: it merges the endpoint anew to see whether the call is restricted.
+    ///
+    /// Source: `cf_route_resume.erl`, `cf_route_win.erl` (`maybe_restrict_call/2`).
+    pub fn ends_what_is_resumed(&self) -> bool {
+        matches!(self, Self::Misshapen(_))
+    }
+}

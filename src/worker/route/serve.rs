@@ -126,6 +126,15 @@ async fn begin(
         }
         Bootstrapped::Ready { call, channel_vars, remarks } => {
             shared.reports.remarks(&remarks);
+            if let Some(remark) = remarks.iter().find(|remark| remark.ends_what_is_resumed()) {
+                tracing::error!(
+                    problem = %remark,
+                    "KAZOO would die of it when it takes the call back; the caller hears the fault \
+                     prompt instead of nothing"
+                );
+                let ending = Ending::HangUp(last_words(conversation, job).await);
+                return Ok(Served { ending, kind: "unresumable", mode: "unknown" });
+            }
             conversation.enter(call, channel_vars);
             act(conversation, job).await
         }

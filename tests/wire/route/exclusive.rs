@@ -16,6 +16,7 @@ tests![
     a_number_that_is_shared_as_well_is_shared,
     a_number_that_no_match_takes_is_not_exclusive,
     an_exclusive_number_that_is_removed_is_removed,
+    a_call_that_kazoo_would_die_of_ends_with_a_spoken_word,
 ];
 
 /// The callflow that takes every number nobody else has, exclusive ones included.
@@ -31,7 +32,11 @@ fn exclusive(world: &World, id: &str, own: Value) -> Result<Value> {
 }
 
 async fn scene(world: &World, callflow: Value) -> Result<Scene<'_>> {
-    let mut account = world.kazoo_4_3.account.with([callflow]);
+    scene_of(world, [callflow]).await
+}
+
+async fn scene_of<const N: usize>(world: &World, documents: [Value; N]) -> Result<Scene<'_>> {
+    let mut account = world.kazoo_4_3.account.with(documents);
     account.documents.retain(|document| document["_id"] != NO_MATCH);
     let preset = json!({"worker": {"preset": "recommended"}});
     let account = account.with_configuration("callflow.dynamic_cid", &preset);
@@ -117,4 +122,21 @@ async fn an_exclusive_number_that_is_removed_is_removed(world: &World) -> Result
     call.is_ignored().await?;
     call.close().await?;
     scene.end().await
+}
+
+/// KAZOO merges the endpoint once more when it takes a call back, and dies of such shapes: the
+/// caller would hear nothing any more.
+async fn a_call_that_kazoo_would_die_of_ends_with_a_spoken_word(world: &World) -> Result<()> {
+    let own = json!({"numbers": ["2026"]});
+    for (member, value) in [("caller_id", json!("x")), ("call_restriction", json!("deny"))] {
+        let callflow = exclusive(world, "cf_static_nocg", own.clone())?;
+        let mut device = world.kazoo_4_3.account.document("dev1").context("no device")?.clone();
+        device[member] = value;
+        let scene = scene_of(world, [callflow, device]).await?;
+        let (_, taken) = serve(&scene, "2026", &[]).await?;
+        super::bad_input::ends_with_a_spoken_word(&taken).context(member)?;
+        scene.worker.says("of which KAZOO dies").await?;
+        scene.end().await?;
+    }
+    Ok(())
 }
