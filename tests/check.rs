@@ -336,6 +336,24 @@ fn a_line_of_kazoo_has_its_own_settings() {
     }
 }
 
+/// On 4.3 callflow answers to the same patterns, so such calls are decided as KAZOO decides them.
+#[test]
+fn the_line_of_kazoo_follows_from_the_seams() {
+    for (arguments, expected) in [
+        (&["--seams", "route"][..], "may win"),
+        (&["--kazoo", "4.3"], "may win"),
+        (&["--seams", "both"], "remote_execution"),
+        (&["--seams", "route", "--kazoo", "master"], "remote_execution"),
+    ] {
+        let arguments = [&["--all"], arguments].concat();
+        let (_, report) = report(&seeded("d02-idx-name-on-kazoo"), &arguments);
+        let findings = report["findings"].as_array().unwrap();
+        let refused = findings.iter().find(|it| it["code"] == "idx-name-refused").unwrap();
+        let problem = refused["problem"].as_str().unwrap();
+        assert!(problem.contains(expected), "{arguments:?}: {problem}");
+    }
+}
+
 #[test]
 fn what_is_slow_is_measured_by_the_limit_of_calls() {
     for (limit, slow) in [("1000", true), ("1000000", false)] {

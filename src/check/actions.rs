@@ -107,13 +107,17 @@ fn check_idx_name(system: &System, action: &Action<'_>, findings: &mut Findings)
         return;
     }
     let inverted = system.departures(&action.data).idx_name == IdxName::Inverted;
-    // On 4.3 it is the route seam that makes the node the worker's.
-    let is_ours = action.remote || system.kazoo == Kazoo::FourThree;
-    if inverted {
+    // On 4.3 it is the route seam that makes the node the worker's, and `patterns` are those that
+    // callflow answers to as well.
+    let on_43 = system.kazoo == Kazoo::FourThree;
+    if on_43 && !action.patterns.is_empty() {
+        let problem = "calls that callflow may win are decided as KAZOO does";
+        add(Code::IdxNameRefused, problem.to_owned());
+    } else if inverted {
         let section = system.categories.get(ACTION).and_then(|it| it.origin("worker"));
         let place = section.map_or_else(String::new, |it| format!(" (section `{it}`)"));
         add(Code::IdxNameRefused, format!("`worker.idx_name` is `inverted`{place}"));
-    } else if !is_ours {
+    } else if !(action.remote || on_43) {
         add(Code::IdxNameRefused, "the node has no `remote_execution`".to_owned());
     }
     for way in &action.patterns {

@@ -13,7 +13,7 @@ use super::{CliError, OutputFormat, account_id};
 use crate::check::{self, Finding, Kazoo, Severity, System};
 use crate::directory::{AccountId, Catalogue, Folder, FolderError, ReadError};
 use crate::pattern;
-use crate::settings::Settings;
+use crate::settings::{Seams, Settings};
 
 /// Nothing at or above `--min-severity` was found.
 const CLEAN: u8 = 0;
@@ -63,9 +63,9 @@ pub struct CheckArgs {
     #[arg(long, value_enum, default_value = "warning", value_name = "SEVERITY")]
     pub min_severity: Least,
 
-    /// Line of KAZOO the documents are for
-    #[arg(long, value_enum, default_value = "master", value_name = "LINE")]
-    pub kazoo: Line,
+    /// Line of KAZOO the documents are for [default: 4.3 with `--seams route`, else master]
+    #[arg(long, value_enum, value_name = "LINE")]
+    pub kazoo: Option<Line>,
 }
 
 /// The severity from which on the exit code is 1.
@@ -90,6 +90,13 @@ pub enum Line {
     /// The released 4.3
     #[value(name = "4.3")]
     FourThree,
+}
+
+impl Line {
+    /// The line that a worker with these seams serves; both together are for an upgrade to master.
+    fn of(seams: Seams) -> Self {
+        if seams.execute { Self::Master } else { Self::FourThree }
+    }
 }
 
 impl From<Least> for Severity {
@@ -196,7 +203,8 @@ fn open(
 async fn look(args: &CheckArgs, settings: &Settings, source: &dyn Catalogue) -> Report {
     let mut report = Report::default();
     let (node, zone) = (settings.config_node.value.as_deref(), &settings.zone.value);
-    let system = match check::read_system(source, args.kazoo.into(), node, zone).await {
+    let line = args.kazoo.unwrap_or_else(|| Line::of(settings.seams.value));
+    let system = match check::read_system(source, line.into(), node, zone).await {
         Ok(system) => system,
         Err(error) => {
             report.not_read.push(with_cure(&error));

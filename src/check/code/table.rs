@@ -205,7 +205,7 @@ codes! {
     IdxNameRefused = "idx-name-refused", Error, Some("D2"),
         "`idx_name` on a node that KAZOO runs itself, or with `worker.idx_name` `inverted`",
         "A filled group is refused: the caller hears the fault prompt and is hung up on.",
-        "Set `remote_execution` and leave `worker.idx_name` at `documented`, or remove `idx_name`.";
+        "Set `remote_execution` (on 4.3, move the patterns below `kazoo_dynamic_cid`) and leave `worker.idx_name` at `documented`, or remove `idx_name`.";
     IdxNameIgnored = "idx-name-ignored", Warning, None,
         "`idx_name` on another action than `list`",
         "It is not read: the first digits are the key.",
