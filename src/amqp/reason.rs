@@ -200,7 +200,8 @@ impl Step {
             )),
             (_, 403 | 530) => Some(format!(
                 "Grant the user what it lacks: `rabbitmqctl set_permissions -p {vhost} {user} \
-                 CONFIGURE WRITE READ` (see the README for the least that is needed)."
+                 CONFIGURE WRITE READ` (the least that is needed is in the README, for `--advertise` \
+                 in docs/advertisement.md)."
             )),
             (Self::DeclareQueue(queue), 406) => Some(format!(
                 "The queue `{queue}` exists with other properties: remove it with `rabbitmqctl \
