@@ -342,7 +342,7 @@ fn the_line_of_kazoo_follows_from_the_seams() {
     for (arguments, expected) in [
         (&["--seams", "route"][..], "may win"),
         (&["--kazoo", "4.3"], "may win"),
-        (&["--seams", "both"], "remote_execution"),
+        (&["--seams", "execute,route"], "remote_execution"),
         (&["--seams", "route", "--kazoo", "master"], "remote_execution"),
     ] {
         let arguments = [&["--all"], arguments].concat();

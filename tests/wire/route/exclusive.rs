@@ -127,13 +127,13 @@ async fn an_exclusive_number_that_is_removed_is_removed(world: &World) -> Result
 /// KAZOO merges the endpoint once more when it takes a call back, and dies of such shapes: the
 /// caller would hear nothing any more.
 async fn a_call_that_kazoo_would_die_of_ends_with_a_spoken_word(world: &World) -> Result<()> {
-    let own = json!({"numbers": ["2026"]});
+    let own = json!({"numbers": ["2998"]});
     for (member, value) in [("caller_id", json!("x")), ("call_restriction", json!("deny"))] {
         let callflow = exclusive(world, "cf_static_nocg", own.clone())?;
         let mut device = world.kazoo_4_3.account.document("dev1").context("no device")?.clone();
         device[member] = value;
         let scene = scene_of(world, [callflow, device]).await?;
-        let (_, taken) = serve(&scene, "2026", &[]).await?;
+        let (_, taken) = serve(&scene, "2998", &[]).await?;
         super::bad_input::ends_with_a_spoken_word(&taken).context(member)?;
         scene.worker.says("of which KAZOO dies").await?;
         scene.end().await?;
