@@ -63,6 +63,9 @@ pub enum Bootstrapped<E> {
         channel_vars: Object,
         /// What 4.3 would have died of, and what could not be read.
         remarks: Vec<Remark<E>>,
+        /// What 4.3 dies of again when it takes the call back, in words: it checks once more
+        /// whether the call is restricted (`cf_route_resume.erl`).
+        fatal_again: Option<String>,
     },
 }
 
@@ -110,6 +113,8 @@ pub async fn bootstrap<D: Documents>(
         let remarks = scene.remarks;
         return Bootstrapped::Restricted(Restriction { reason, call, language, remarks });
     }
+    let fatal = scene.remarks.iter().find(|remark| remark.is_fatal());
+    let fatal_again = fatal.map(ToString::to_string);
 
     let owner = caller.as_ref().and_then(MergedEndpoint::owner_id);
     call.store_kvs("owner_id", owner.map(Value::from));
@@ -125,5 +130,5 @@ pub async fn bootstrap<D: Documents>(
     if document.is_some() {
         scene.check_account().await;
     }
-    Bootstrapped::Ready { call, channel_vars, remarks: scene.remarks }
+    Bootstrapped::Ready { call, channel_vars, remarks: scene.remarks, fatal_again }
 }

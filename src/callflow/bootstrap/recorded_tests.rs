@@ -103,7 +103,7 @@ async fn every_recorded_call_begins_as_kazoo_began_it() {
                 assert_eq!(restriction.language, "en-us", "{name}");
                 refused.push(name);
             }
-            Bootstrapped::Ready { call, channel_vars, remarks } => {
+            Bootstrapped::Ready { call, channel_vars, remarks, .. } => {
                 assert_eq!(remarks, [], "{name}");
                 assert_eq!(json!(channel_vars), recorded.whole(case, "set"), "{name}");
                 if case.get("call").is_some() {

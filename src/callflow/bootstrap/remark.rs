@@ -56,11 +56,8 @@ pub enum Remark<E> {
 }
 
 impl<E> Remark<E> {
-    /// Whether KAZOO dies of it once more when a resumed call comes to it, leaving the caller in
-    /// silence: it merges the endpoint anew to see whether the call is restricted.
-    ///
-    /// Source: `cf_route_resume.erl`, `cf_route_win.erl` (`maybe_restrict_call/2`).
-    pub fn ends_what_is_resumed(&self) -> bool {
-        matches!(self, Self::Misshapen(_))
+    /// Whether KAZOO dies of a document of the call, every time it looks at it.
+    pub(super) fn is_fatal(&self) -> bool {
+        matches!(self, Self::Misshapen(_) | Self::Unusable { .. })
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn run(
 /// The call, what a `set` carries, and the remarks in words.
 pub(super) async fn ready(documents: &Map, call: Call) -> (Call, Value, Vec<String>) {
     match run(documents, call, &BootstrapSettings::default()).await {
-        Bootstrapped::Ready { call, channel_vars, remarks } => {
+        Bootstrapped::Ready { call, channel_vars, remarks, .. } => {
             let remarks = remarks.iter().map(ToString::to_string).collect();
             (call, Value::Object(channel_vars), remarks)
         }
@@ -185,6 +185,26 @@ async fn the_language_is_the_accounts_unless_the_endpoint_has_one() {
         };
         let language = call.text("Language");
         assert_eq!(language.as_deref(), Some(spoken), "{device} {of_account} {configuration:?}");
+    }
+}
+
+/// What restricts a call is looked at when it is won and again when it is resumed.
+#[tokio::test]
+async fn what_kazoo_dies_of_again_is_told() {
+    for (device, fatal) in [
+        (json!({}), None),
+        (json!({"caller_id": "x"}), Some("caller_id")),
+        (json!({"call_restriction": "deny"}), Some("call_restriction")),
+        (json!({"services": {"audio": "on"}}), Some("audio")),
+        // Only looked at when it is won.
+        (json!({"media": {"encryption": "srtp"}}), None),
+    ] {
+        let documents = documents(device.clone(), json!({}));
+        let ready = run(&documents, call(json!({})), &BootstrapSettings::default()).await;
+        let Bootstrapped::Ready { fatal_again, remarks, .. } = ready else { panic!("{device}") };
+        let told = |path: &str| fatal_again.as_ref().is_some_and(|told| told.contains(path));
+        assert!(fatal.map_or(fatal_again.is_none(), told), "{device}: {fatal_again:?}");
+        assert_eq!(remarks.is_empty(), device == json!({}), "{device}");
     }
 }
 

@@ -124,11 +124,11 @@ async fn begin(
             let commands = conversation.take_held(Before::Everything)?;
             Ok(Served { ending: Ending::HangUp(commands), kind: "refused", mode: "unknown" })
         }
-        Bootstrapped::Ready { call, channel_vars, remarks } => {
+        Bootstrapped::Ready { call, channel_vars, remarks, fatal_again } => {
             shared.reports.remarks(&remarks);
-            if let Some(remark) = remarks.iter().find(|remark| remark.ends_what_is_resumed()) {
+            if let Some(problem) = fatal_again {
                 tracing::error!(
-                    problem = %remark,
+                    problem,
                     "KAZOO would die of it when it takes the call back; the caller hears the fault \
                      prompt instead of nothing"
                 );
