@@ -105,7 +105,10 @@ impl Process {
         let node = format!("bench_{number}@{}", host(&settings.node.value));
         let arguments = ["run", "--node", &node, "--listen", &address, "--seams", seams];
         let prefetch = settings.limits.prefetch.value.to_string();
-        let arguments = [&arguments[..], &["--prefetch", &prefetch]].concat();
+        // Caches are to be warm: a long list is waited for when it is first read, however full the
+        // machine is.
+        let reading = ["--couchdb-timeout", "20s", "--read-deadline", "20s"];
+        let arguments = [&arguments[..], &reading, &["--prefetch", &prefetch]].concat();
         let mut worker = Self::start(name, &arguments, settings)?;
         let url = format!("http://{address}/readyz");
         let deadline = Instant::now() + READY;
