@@ -97,7 +97,7 @@ pub struct Shared {
     answered: Lately,
     /// Calls that ended, of all there are: one may end before its events are bound. Only heard of
     /// where the route seam is on; elsewhere the executor is KAZOO's, and knows by itself.
-    ended: Lately,
+    ended_calls: Lately,
     /// What was said already.
     reports: Reports,
     /// Who is let in.
@@ -157,7 +157,7 @@ impl Worker {
             limits: Limits::new(Arc::clone(&metrics)),
             unsent: Unsent::default(),
             answered: Lately::new(ANSWERED),
-            ended: Lately::new(ENDED),
+            ended_calls: Lately::new(ENDED),
             metrics,
             reports: Reports::default(),
             gate: Gate::new(options.calls, options.account_rate),
@@ -318,7 +318,7 @@ impl Worker {
         if matches!(&inbound, Inbound::CallEvent(event) if event.name == EventName::ChannelDestroy)
         {
             for id in &ids {
-                self.shared.ended.note(id);
+                self.shared.ended_calls.note(id);
             }
         }
         let inbound = Arc::new(inbound);

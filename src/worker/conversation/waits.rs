@@ -67,7 +67,7 @@ impl Conversation<'_> {
         while let Ok(inbound) = self.events.try_recv() {
             self.put_off.push_back(inbound);
         }
-        let mut ended = self.shared.ended.has(&self.call_id);
+        let mut ended = self.shared.ended_calls.has(&self.call_id);
         for inbound in &self.put_off {
             let Inbound::CallEvent(event) = &**inbound else { continue };
             match event.name {
