@@ -12,10 +12,11 @@ use crate::callflow::dial_plan::DialPlanError;
 use crate::callflow::{self, Did, EndpointRestrictions, Found, LookupError};
 use crate::directory::{AccountId, Database, Directory, ReadError, Settings};
 use crate::dynamic_cid::{
-    BadDeparture, Context, Departures, Endpoint, Job, ListRead, OptionalGroups, Prompts,
+    BadDeparture, Context, Departures, Endpoint, Job, ListRead, OptionalGroups, Preset, Prompts,
     RouteTarget, Routed, SystemConfig, account_prompts,
 };
 use crate::json::Object;
+use crate::kapi::handover::Way;
 use crate::numbers::{AccountRules, OnBadRule, Rules};
 
 /// What a call has that takes no account of its account's rules and prompts; one for all.
@@ -39,8 +40,9 @@ pub enum Seam {
     /// KAZOO's static node computes `Request-User` itself.
     Execute,
     /// The account's number rules decide `Request-User`, and KAZOO 4.3 looks for prompts of the
-    /// account's own.
-    Route,
+    /// account's own. Where callflow may win such a call as well, it must not matter who does: it
+    /// is decided as KAZOO decides.
+    Route(Way),
 }
 
 /// Reads settings, number rules and the list a node needs. A read that fails leaves its default:
@@ -57,6 +59,10 @@ pub async fn gather(
     let layers: Vec<&Object> =
         data.get("worker").into_iter().chain(sections).filter_map(Value::as_object).collect();
     let (departures, bad_departures) = Departures::read(&layers);
+    let departures = match seam {
+        Seam::Route(Way::Shared) => Departures::from(Preset::Kazoo),
+        Seam::Execute | Seam::Route(Way::Exclusive) => departures,
+    };
     let job = Job::new(data, call, &config);
     let list = match (job.list_id(), account) {
         (None, _) => ListRead::NotNeeded,
@@ -67,7 +73,7 @@ pub async fn gather(
         },
     };
     let (account_rules, prompt_overrides) = match (seam, account) {
-        (Seam::Route, Some(account)) => {
+        (Seam::Route(_), Some(account)) => {
             let (rules, overrides) = tokio::join!(
                 account_rules(directory, account),
                 prompt_overrides(directory, account, &config)

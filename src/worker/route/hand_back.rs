@@ -1,13 +1,70 @@
-//! Handing a call back to callflow.
+//! What becomes of a call behind the action, and handing it back to callflow.
+//!
+//! Source: `cf_exe.erl` (`handle_cast/2` for `continue`, `branch` and `stop`, `terminate/2`).
 
 use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::callflow;
-use crate::dynamic_cid::Outcome;
+use crate::dynamic_cid::{Outcome, Reason};
 use crate::json::{self, Object};
 use crate::worker::answer::Changes;
 use crate::worker::conversation::Conversation;
+
+/// What becomes of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Becomes {
+    /// The caller is gone.
+    Gone,
+    /// The action told the caller that it is refused, and hangs up.
+    Refused,
+    /// It is hung up, as nothing follows.
+    HungUp,
+    /// Callflow takes it back.
+    Resumed {
+        /// The call as KAZOO's own module would leave it.
+        call: Call,
+        /// The flow that goes on.
+        flow: Object,
+        /// Whether that is the callflow of the destination.
+        branched: bool,
+    },
+}
+
+impl Becomes {
+    /// The word for it, as in `operations::ends`.
+    pub fn end(&self) -> &'static str {
+        match self {
+            Self::Gone => "destroyed",
+            Self::Refused => "refused",
+            Self::HungUp => "hang_up",
+            Self::Resumed { branched: false, .. } => "resume",
+            Self::Resumed { branched: true, .. } => "resume_callflow",
+        }
+    }
+}
+
+/// What becomes of a call by an outcome; `child` is what follows the node.
+pub fn choose(
+    outcome: &Outcome,
+    changes: &Changes,
+    child: Option<&Object>,
+    call: &Call,
+) -> Becomes {
+    match outcome {
+        Outcome::Stop(Reason::HungUp) => return Becomes::Gone,
+        Outcome::Refused => return Becomes::Refused,
+        _ => {}
+    }
+    let call = changed(call, changes);
+    match flow(outcome, child, &call) {
+        Some(flow) => {
+            let branched = matches!(outcome, Outcome::Branch { .. });
+            Becomes::Resumed { call, flow, branched }
+        }
+        None => Becomes::HungUp,
+    }
+}
 
 /// The call as KAZOO's own module would leave it in the executor.
 ///
@@ -43,7 +100,7 @@ pub(super) fn addressed(mut call: Call, conversation: &Conversation<'_>) -> Obje
 ///
 /// A found callflow is entered through a `callflow` node, whose `_` child stands where KAZOO's own
 /// branch would have stacked it.
-pub fn flow(outcome: &Outcome, child: Option<&Object>, call: &Call) -> Option<Object> {
+fn flow(outcome: &Outcome, child: Option<&Object>, call: &Call) -> Option<Object> {
     match outcome {
         Outcome::Branch { target, .. } => {
             Some(callflow::callflow_node(&target.callflow_id, child.cloned()))
@@ -120,6 +177,25 @@ mod tests {
         let after = changed(&call(store), &Changes { stored: false, ..changes });
         assert_eq!(after.text("Caller-ID-Number").as_deref(), Some("1001"));
         assert_eq!(after.kvs("dynamic_cid"), None);
+    }
+
+    #[test]
+    fn an_outcome_tells_what_becomes_of_the_call() {
+        let child = object(json!({"module": "resources", "data": {}, "children": {}}));
+        let target = RouteTarget { callflow_id: "found".into(), no_match: false };
+        let branch = Outcome::Branch { reason: Reason::Entry, target };
+        for (outcome, child, end) in [
+            (Outcome::Stop(Reason::HungUp), Some(&child), "destroyed"),
+            (Outcome::Refused, Some(&child), "refused"),
+            (Outcome::Stop(Reason::TooShort), Some(&child), "hang_up"),
+            (Outcome::Continue(Reason::Static), None, "hang_up"),
+            (Outcome::Continue(Reason::Static), Some(&child), "resume"),
+            (branch, None, "resume_callflow"),
+        ] {
+            let becomes = choose(&outcome, &Changes::default(), child, &call(json!({})));
+            assert_eq!(becomes.end(), end, "{outcome:?}");
+            assert!(crate::operations::ends::known(end).is_some());
+        }
     }
 
     #[test]

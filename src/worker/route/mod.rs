@@ -16,6 +16,7 @@ pub mod hand_back;
 mod job;
 mod neighbours;
 mod offers;
+pub mod ours;
 mod request;
 mod serve;
 mod win;

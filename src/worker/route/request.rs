@@ -1,32 +1,25 @@
-//! Route requests: is this call ours, and what do we say then?
+//! Route requests: what we say to a call that looks for somebody to take it.
 //!
-//! We answer only where KAZOO's own callflow would run our action first, and only for nodes and
-//! accounts that were opted in; everything else is left to callflow in silence. The order of the
-//! questions is callflow's own.
+//! Only what is [`ours`](fn@ours) is answered; everything else is left to callflow in silence.
 //!
-//! Source: `cf_route_req.erl` (`handle_req/2`, `callflow_should_respond/1`, `maybe_prepend_preflow`,
-//! `send_route_response/3`).
+//! Source: `cf_route_req.erl` (`send_route_response/3`).
 
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::ours::{Leave, Ours, ours};
 use super::{Came, RouteSeam, all_done_with, comes_again, done_with};
 use crate::amqp::Published;
-use crate::call::Call;
-use crate::callflow::bootstrap::{self, BootstrapSettings};
-use crate::callflow::{self, Found, LookupError, OptionalGroups};
-use crate::directory::{AccountId, Directory, ReadError};
-use crate::dynamic_cid::CATEGORY;
+use crate::callflow::{self, bootstrap};
+use crate::directory::ReadError;
 use crate::json::{self, Object};
 use crate::kapi::handover::{Offer, Way};
 use crate::kapi::inbound::RouteReq;
 use crate::kapi::route_resp::{self, PrePark, Taken};
 use crate::kapi::{Identity, Message};
-use crate::numbers::OnBadRule;
 use crate::worker::age::unix_micros;
-use crate::worker::context;
 use crate::worker::session::{Kept, Session};
 
 /// How soon an answer has to leave where callflow answers, too: it does within a few milliseconds,
@@ -35,67 +28,25 @@ const SHARED: Duration = Duration::from_millis(100);
 /// How soon where nobody else answers: ecallmgr gives up after 2.6 s.
 const EXCLUSIVE: Duration = Duration::from_secs(2);
 
-/// The callflow module whose nodes are ours.
-const MODULE: &str = "dynamic_cid";
-
-/// Whose calls callflow routes.
-const AUTHORIZING_TYPES: [&str; 9] = [
-    "account",
-    "user",
-    "device",
-    "mobile",
-    "callforward",
-    "clicktocall",
-    "click2call",
-    "conference",
-    "resource",
-];
-
-/// A call that is ours to offer for.
-struct Ours {
-    account: AccountId,
-    call: Call,
-    found: Found,
-    way: Way,
-}
-
-/// Why a call is left to callflow.
+/// Why a request is not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Leave {
+enum Silence {
+    /// The call is callflow's.
+    Left(Leave),
+    /// KAZOO takes no call back: it is newer than 4.3.
     NewerKazoo,
-    NoAccount,
-    AuthorizingType,
-    NoCall,
-    Unreadable,
-    NotFound,
-    NoMatchNotAllowed,
-    NoMatchAnswers,
-    OtherRoot,
-    Skipped,
-    NotOptedIn,
-    Preflow,
-    EnsuresCallerId,
+    /// The answer would come too late.
     Late,
+    /// A limit of ours was reached.
     Limited,
 }
 
-impl Leave {
+impl Silence {
     /// The name, for logs and metrics.
     fn as_str(self) -> &'static str {
         match self {
+            Self::Left(leave) => leave.as_str(),
             Self::NewerKazoo => "newer_kazoo",
-            Self::NoAccount => "no_account",
-            Self::AuthorizingType => "authorizing_type",
-            Self::NoCall => "no_call",
-            Self::Unreadable => "unreadable",
-            Self::NotFound => "not_found",
-            Self::NoMatchNotAllowed => "no_match_not_allowed",
-            Self::NoMatchAnswers => "no_match_answers",
-            Self::OtherRoot => "other_root",
-            Self::Skipped => "skipped",
-            Self::NotOptedIn => "not_opted_in",
-            Self::Preflow => "preflow",
-            Self::EnsuresCallerId => "ensures_caller_id",
             Self::Late => "late",
             Self::Limited => "limited",
         }
@@ -107,21 +58,21 @@ pub(super) async fn answer(seam: &RouteSeam, session: &Session, request: &RouteR
     let win_queue = session.link.process_queue().unwrap_or_default();
     let decided = match decide(seam, request).await {
         Ok(ours) => prepare(seam, &session.identity, request, ours, win_queue).await,
-        Err(leave) => Err(leave),
+        Err(silence) => Err(silence),
     };
     let in_time = decided.and_then(|(offer, response)| {
         let limit = match offer.way {
             Way::Shared => SHARED,
             Way::Exclusive => EXCLUSIVE,
         };
-        if came.at.elapsed() <= limit { Ok((offer, response)) } else { Err(Leave::Late) }
+        if came.at.elapsed() <= limit { Ok((offer, response)) } else { Err(Silence::Late) }
     });
     match in_time {
         Ok((offer, response)) => send(seam, session, win_queue, offer, &response, came).await,
-        Err(leave) => {
-            seam.shared.metrics.route_request(leave.as_str());
+        Err(silence) => {
+            seam.shared.metrics.route_request(silence.as_str());
             tracing::debug!(
-                reason = leave.as_str(),
+                reason = silence.as_str(),
                 took_ms = came.at.elapsed().as_millis(),
                 "the call is left to callflow"
             );
@@ -135,18 +86,19 @@ async fn prepare(
     seam: &RouteSeam,
     identity: &Identity,
     request: &RouteReq,
-    ours: Ours,
+    mut ours: Ours,
     win_queue: &str,
-) -> Result<(Offer, Message), Leave> {
+) -> Result<(Offer, Message), Silence> {
     let directory = &seam.shared.directory.within(EXCLUSIVE);
-    let Ours { account, mut call, found, way } = ours;
-    let metaflow = bootstrap::metaflow(directory, &account, &found).await;
-    bootstrap::entered(&mut call, &found, metaflow);
+    ours.enter(directory).await;
+    let data = ours.data();
+    let Ours { account, call, found, way } = ours;
+    let unreadable = |_: ReadError| Silence::Left(Leave::Unreadable);
     let presence_id = bootstrap::presence_id(directory, &account, &call).await;
-    let account = directory.account(&account).await.map_err(|_| Leave::Unreadable)?;
+    let account = directory.account(&account).await.map_err(unreadable)?;
     let realm =
         account.as_deref().and_then(Value::as_object).and_then(|it| json::text(it, "realm"));
-    let callflow = directory.config("callflow").await.map_err(|_| Leave::Unreadable)?;
+    let callflow = directory.config("callflow").await.map_err(unreadable)?;
     let ring_ready = callflow.get("ring_ready_offnet").is_none_or(json::value_is_true);
     let media = |own: &str, asked: &str| {
         let ringback = found.document.as_object().and_then(|it| json::object(it, "ringback"));
@@ -173,7 +125,7 @@ async fn prepare(
     let offer = Offer {
         call_id: request.call_id.clone(),
         fetch_id: request.fetch_id.clone(),
-        data: json::object(found.flow(), "data").cloned().unwrap_or_default(),
+        data,
         child: callflow::wildcard_child(found.flow()).cloned(),
         flow_id: found.id,
         way,
@@ -222,117 +174,17 @@ async fn send(
     }
 }
 
-async fn decide(seam: &RouteSeam, request: &RouteReq) -> Result<Ours, Leave> {
+async fn decide(seam: &RouteSeam, request: &RouteReq) -> Result<Ours, Silence> {
     if seam.neighbours.are_newer(request) {
-        return Err(Leave::NewerKazoo);
+        return Err(Silence::NewerKazoo);
     }
     let directory = &seam.shared.directory.within(EXCLUSIVE);
-    let account = request.account_id.as_deref().and_then(AccountId::new).ok_or(Leave::NoAccount)?;
-    let mut call = call_of(directory, &account, request).await?;
-    let kind = call.authorizing_type();
-    if kind.is_some_and(|kind| !AUTHORIZING_TYPES.contains(&kind.as_str())) {
-        return Err(Leave::AuthorizingType);
+    let account = request.account_id.as_deref();
+    let ours = ours(directory, account, &request.body).await.map_err(Silence::Left)?;
+    let account = ours.account.as_str();
+    if let Err(limit) = seam.shared.gate.has_room(account) {
+        seam.shared.limits.reached(limit, &format!("account {account}"));
+        return Err(Silence::Limited);
     }
-    let unreadable = |_: ReadError| Leave::Unreadable;
-    bootstrap::transferred(directory, &account, &mut call).await.map_err(unreadable)?;
-    let settings = context::bootstrap_settings(directory).await;
-    if bootstrap::needs_number_database(&call, &settings) {
-        return Err(Leave::EnsuresCallerId);
-    }
-    let (found, way) = find(directory, &account, &call, &settings).await?;
-    if !callflow::runs(found.flow(), MODULE) {
-        // Nothing that callflow's `no_match` takes can be exclusive.
-        return Err(if found.no_match { Leave::NoMatchAnswers } else { Leave::OtherRoot });
-    }
-    let data = json::object(found.flow(), "data").cloned().unwrap_or_default();
-    if json::is_true(&data, "skip_module", false) {
-        return Err(Leave::Skipped);
-    }
-    if way == Way::Shared && !is_opted_in(directory, &account, &data).await {
-        return Err(Leave::NotOptedIn);
-    }
-    if has_preflow(directory, &account, &call).await.map_err(unreadable)? {
-        return Err(Leave::Preflow);
-    }
-    if let Err(limit) = seam.shared.gate.has_room(account.as_str()) {
-        seam.shared.limits.reached(limit, &format!("account {}", account.as_str()));
-        return Err(Leave::Limited);
-    }
-    Ok(Ours { account, call, found, way })
-}
-
-async fn call_of(
-    directory: &Directory,
-    account: &AccountId,
-    request: &RouteReq,
-) -> Result<Call, Leave> {
-    let rules = directory.number_rules().await;
-    let account_rules = callflow::account_rules(directory, account).await;
-    let account_rules = account_rules.map_err(|_| Leave::Unreadable)?;
-    let normalised = |user: &str| {
-        let normalised = rules.normalise_for_account(user, &account_rules, OnBadRule::Skip);
-        normalised.unwrap_or_else(|_| user.to_owned())
-    };
-    Call::from_route_req(&request.body, normalised).map_err(|_| Leave::NoCall)
-}
-
-/// The callflow, and whether KAZOO's callflow finds it, too.
-async fn find(
-    directory: &Directory,
-    account: &AccountId,
-    call: &Call,
-    settings: &BootstrapSettings,
-) -> Result<(Found, Way), Leave> {
-    let number = call.request_user();
-    let leave = match callflow::lookup(directory, account, &number, OptionalGroups::Crash).await {
-        Ok(found) if !found.no_match => return Ok((found, Way::Shared)),
-        Ok(found) => match bootstrap::allow_no_match(directory, account, call, settings).await {
-            Ok(true) => return Ok((found, Way::Shared)),
-            Ok(false) => Leave::NoMatchNotAllowed,
-            Err(_) => return Err(Leave::Unreadable),
-        },
-        Err(LookupError::Unreadable { .. }) => return Err(Leave::Unreadable),
-        Err(_) => Leave::NotFound,
-    };
-    // Callflow has nothing for this call and stays silent.
-    let groups = OptionalGroups::NoCapture;
-    match callflow::lookup_exclusive(directory, account, &number, groups).await {
-        Ok(Some(found)) => Ok((found, Way::Exclusive)),
-        Ok(None) => Err(leave),
-        Err(_) => Err(Leave::Unreadable),
-    }
-}
-
-/// Whether the node or its account says that calls may be taken over this seam.
-async fn is_opted_in(directory: &Directory, account: &AccountId, data: &Object) -> bool {
-    let by_node = match data.get("worker") {
-        Some(Value::Object(worker)) => json::is_true(worker, "route", false),
-        Some(other) => json::value_is_true(other),
-        None => false,
-    };
-    if by_node {
-        return true;
-    }
-    let Ok(config) = directory.config(CATEGORY).await else {
-        return false;
-    };
-    let accounts = config.at(&["worker", "route_accounts"]).and_then(Value::as_array);
-    accounts.is_some_and(|accounts| accounts.iter().any(|one| one == account.as_str()))
-}
-
-/// KAZOO runs an account's preflow before the callflow, except for transferred calls; that cannot
-/// be done here.
-async fn has_preflow(
-    directory: &Directory,
-    account: &AccountId,
-    call: &Call,
-) -> Result<bool, ReadError> {
-    if bootstrap::is_transferred(call) {
-        return Ok(false);
-    }
-    let document = directory.account(account).await?;
-    let document = document.as_deref().and_then(Value::as_object);
-    Ok(document.is_some_and(|document| {
-        json::object(document, "preflow").is_some_and(|it| json::text(it, "always").is_some())
-    }))
+    Ok(ours)
 }

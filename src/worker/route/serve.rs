@@ -4,20 +4,19 @@
 //! job: it goes back to callflow with `callflow/resume`; it is ended as callflow's executor would
 //! end it; or it is not ours any more, and nothing is said.
 //!
-//! Source: `cf_route_win.erl` (`execute_callflow/2`), `cf_exe.erl` (`handle_cast/2` for `continue`,
-//! `branch` and `stop`, `terminate/2`).
+//! Source: `cf_route_win.erl` (`execute_callflow/2`).
 
 use std::time::Duration;
 
 use tracing::Instrument;
 
-use super::hand_back;
+use super::hand_back::{self, Becomes};
 use super::job::last_words;
 use crate::amqp::LinkError;
 use crate::callflow::bootstrap::Bootstrapped;
-use crate::dynamic_cid::{Command, Departures, NoopId, Outcome, Preset, Reason, UNAUTHORIZED};
+use crate::dynamic_cid::{Command, NoopId, UNAUTHORIZED};
 use crate::kapi::Message;
-use crate::kapi::handover::{Job, Way};
+use crate::kapi::handover::Job;
 use crate::kapi::resume::resume;
 use crate::worker::answer::Before;
 use crate::worker::channel;
@@ -146,23 +145,19 @@ async fn act(conversation: &mut Conversation<'_>, job: &Job) -> Result<Served, I
     let shared = conversation.shared;
     let data = job.offer.data.clone();
     let account = conversation.account.as_ref();
-    let mut gathered: Box<Gathered> = Box::new(
+    let gathered: Box<Gathered> = Box::new(
         Box::pin(context::gather(
             &conversation.directory,
             account,
             &conversation.call,
             data,
-            Seam::Route,
+            Seam::Route(job.offer.way),
         ))
         .instrument(tracing::debug_span!("gather"))
         .await,
     );
     shared.reports.departures(&gathered.bad_departures);
     shared.reports.settings(&gathered.context.config);
-    if job.offer.way == Way::Shared {
-        // Callflow may have won as well: it must not matter who did.
-        gathered.context.departures = Departures::from(Preset::Kazoo);
-    }
     let action = conversation.run(gathered, None).instrument(tracing::debug_span!("action"));
     let decided = action.await?;
     let mode = decided.action.mode().as_str();
@@ -176,19 +171,23 @@ async fn end(
     job: &Job,
     decided: &Decided,
 ) -> Result<(Ending, &'static str), Interrupted> {
-    let outcome = &decided.outcome;
-    if matches!(outcome, Outcome::Stop(Reason::HungUp)) {
-        return Ok((Ending::Gone("destroyed"), "destroyed"));
-    }
-    let call = hand_back::changed(&conversation.call, &conversation.changes);
-    let Some(flow) = hand_back::flow(outcome, job.offer.child.as_ref(), &call) else {
-        let mut commands = conversation.take_held(Before::Everything)?;
-        if matches!(outcome, Outcome::Refused) {
+    let child = job.offer.child.as_ref();
+    let becomes =
+        hand_back::choose(&decided.outcome, &conversation.changes, child, &conversation.call);
+    let end = becomes.end();
+    let (call, flow) = match becomes {
+        Becomes::Gone => return Ok((Ending::Gone(end), end)),
+        Becomes::Refused => {
             // A refusal brings its own hang-up.
-            return Ok((Ending::HangUp(commands), "refused"));
+            let commands = conversation.take_held(Before::Everything)?;
+            return Ok((Ending::HangUp(commands), end));
         }
-        commands.extend(conversation.hang_up());
-        return Ok((Ending::HangUp(commands), "hang_up"));
+        Becomes::HungUp => {
+            let mut commands = conversation.take_held(Before::Everything)?;
+            commands.extend(conversation.hang_up());
+            return Ok((Ending::HangUp(commands), end));
+        }
+        Becomes::Resumed { call, flow, .. } => (call, flow),
     };
     conversation.has_not_ended()?;
     conversation.send_held(Before::Everything).await?;
@@ -199,9 +198,5 @@ async fn end(
     conversation.has_not_ended()?;
     let call = hand_back::addressed(call, conversation);
     let message = resume(&conversation.session.identity, call, flow);
-    let kind = match outcome {
-        Outcome::Branch { .. } => "resume_callflow",
-        _ => "resume",
-    };
-    Ok((Ending::HandBack(Box::new(message)), kind))
+    Ok((Ending::HandBack(Box::new(message)), end))
 }
