@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use kazoo_dynamic_cid::dynamic_cid::Reason;
 use kazoo_dynamic_cid::settings;
+use kazoo_dynamic_cid::worker::route::ours::Leave;
 
 #[path = "project/operations.rs"]
 mod operations;
@@ -109,6 +110,15 @@ fn every_end_is_explained() {
     for (word, meaning) in kazoo_dynamic_cid::operations::ends::ENDS {
         let row = format!("| `{word}` | {meaning} |");
         assert!(page.contains(&row), "docs/reasons.md lacks the row {row}");
+    }
+}
+
+#[test]
+fn every_reason_to_leave_a_call_to_callflow_is_explained() {
+    let page = read("docs/route-seam.md");
+    for leave in Leave::ALL {
+        let row = format!("| `{}` | {} |", leave.as_str(), leave.explanation());
+        assert!(page.contains(&row), "docs/route-seam.md lacks the row {row}");
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::call::{Seam, alone};
+use super::call::alone;
 use super::run::brokers;
+use super::seam::Seam;
 use super::{CliError, OutputFormat};
 use crate::amqp::{Broker, EXECUTE_QUEUE, HELD_QUEUE, JOBS_QUEUE, ROUTE_QUEUE, Stop};
 use crate::bench::{self, Echo, Mix, Options, PREFIX, Report, TestAccount};

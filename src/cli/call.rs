@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::Value;
 
 use self::print::{Line, Transcript};
 use super::run::{brokers, directory_options, tls};
+use super::seam::{self, Seam};
 use super::{CliError, OutputFormat, account_id, dialled, key_presses};
 use crate::amqp::{EXECUTE_QUEUE, ROUTE_QUEUE};
 use crate::directory::{AccountId, CouchDb, Database, Directory};
@@ -45,9 +46,9 @@ pub struct CallArgs {
     #[arg(long, value_name = "DIGITS", value_parser = key_presses, allow_hyphen_values = true)]
     pub dtmf: Option<String>,
 
-    /// How KAZOO hands the call over
-    #[arg(long, value_enum, default_value_t, value_name = "SEAM")]
-    pub seam: Seam,
+    /// How KAZOO hands the call over [default: as --seams says]
+    #[arg(long, value_enum, value_name = "SEAM")]
+    pub seam: Option<Seam>,
 
     /// Place the call although other nodes of a cluster would hear it
     #[arg(long)]
@@ -67,38 +68,21 @@ pub struct CallArgs {
     pub format: OutputFormat,
 }
 
-/// How a call is handed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Seam {
-    /// By a callflow node for remote execution, as KAZOO master and 5 do
-    #[default]
-    Execute,
-    /// By a route request, as KAZOO 4.3 does
-    Route,
-}
-
-impl From<Seam> for peer::Seam {
-    fn from(seam: Seam) -> Self {
-        match seam {
-            Seam::Execute => Self::Execute,
-            Seam::Route => Self::Route,
-        }
-    }
-}
-
 /// Places the call and prints its transcript on standard output.
 pub async fn run(args: CallArgs, settings: Settings) -> Result<ExitCode, CliError> {
-    if args.seam == Seam::Route && args.on_live_cluster {
+    let seam = seam::of(args.seam, &settings);
+    if seam == peer::Seam::Route && args.on_live_cluster {
         let reason = "--seam route does not go with --on-live-cluster: the callflow of a living \
                       KAZOO would take the call that is handed back, too, and run what follows. \
                       Use a broker of its own for tests";
         return Err(CliError::Usage(reason.to_owned()));
     }
-    let (scenario, rules) = scenario(&args, &settings).await?;
+    let (scenario, rules) = scenario(&args, seam, &settings).await?;
     let mut printer = Printer { format: args.format };
     printer.text(|| print::introduction(&scenario))?;
     let peer = connect(&settings).await?;
-    let placed = Box::pin(place(&args, &settings, &peer, &scenario, &rules, &mut printer)).await;
+    let placed =
+        Box::pin(place(&args, seam, &settings, &peer, &scenario, &rules, &mut printer)).await;
     peer.close().await;
     placed
 }
@@ -106,6 +90,7 @@ pub async fn run(args: CallArgs, settings: Settings) -> Result<ExitCode, CliErro
 /// What KAZOO would hand over for the number.
 async fn scenario(
     args: &CallArgs,
+    seam: peer::Seam,
     settings: &Settings,
 ) -> Result<(Scenario, Arc<Rules>), CliError> {
     let account = AccountId::new(&args.account)
@@ -125,9 +110,9 @@ async fn scenario(
         language: language.as_deref().unwrap_or("en-us"),
         host: settings.node.value.split_once('@').map_or("localhost", |(_, host)| host),
     };
-    let scenario = match args.seam {
-        Seam::Execute => peer::scenario(&directory, &placing).await,
-        Seam::Route => peer::route_scenario(&directory, &placing).await,
+    let scenario = match seam {
+        peer::Seam::Execute => peer::scenario(&directory, &placing).await,
+        peer::Seam::Route => peer::route_scenario(&directory, &placing).await,
     };
     let scenario = scenario.map_err(failed)?;
     Ok((scenario, rules))
@@ -147,6 +132,7 @@ async fn connect(settings: &Settings) -> Result<Peer, CliError> {
 
 async fn place(
     args: &CallArgs,
+    seam: peer::Seam,
     settings: &Settings,
     peer: &Peer,
     scenario: &Scenario,
@@ -160,19 +146,19 @@ async fn place(
         };
         alone(peer, &settings.node.value, tell).await?;
     }
-    working(peer, args.seam).await?;
+    working(peer, seam).await?;
     let checker = Checker::default();
     let play = Play {
-        seam: args.seam.into(),
+        seam,
         pace: Pace::BRISK,
         keys: args.dtmf.as_deref().unwrap_or_default(),
         patience: Duration::from_secs(args.timeout),
         linger: LINGER,
         checker: Some(&checker),
     };
-    let mut link = match args.seam {
-        Seam::Execute => peer.call(),
-        Seam::Route => {
+    let mut link = match seam {
+        peer::Seam::Execute => peer.call(),
+        peer::Seam::Route => {
             peer.play_callflow().await.map_err(failed)?;
             peer.route_call()
         }
@@ -229,10 +215,10 @@ pub(super) async fn alone(
 }
 
 /// Refuses where the call would only wait: the workers' queues outlive them.
-async fn working(peer: &Peer, seam: Seam) -> Result<(), CliError> {
+async fn working(peer: &Peer, seam: peer::Seam) -> Result<(), CliError> {
     let queue = match seam {
-        Seam::Execute => EXECUTE_QUEUE,
-        Seam::Route => ROUTE_QUEUE,
+        peer::Seam::Execute => EXECUTE_QUEUE,
+        peer::Seam::Route => ROUTE_QUEUE,
     };
     let found = peer.workers(queue).await.map_err(failed)?;
     if let Workers::Queue { workers: 0, waiting } = found {

@@ -7,6 +7,7 @@ pub mod explain;
 pub mod install;
 pub mod pages;
 pub mod run;
+pub mod seam;
 pub mod simulate;
 
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::seam::{self, Seam};
 use super::{CliError, OutputFormat, account_id, dialled, key_presses};
 use crate::directory::{AccountId, Directory, Folder, Source};
 use crate::explain::{Explanation, Request, explain};
@@ -38,6 +39,10 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 
+    /// How KAZOO hands the call over [default: as --seams says]
+    #[arg(long, value_enum, value_name = "SEAM")]
+    pub seam: Option<Seam>,
+
     /// Form of the explanation
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: OutputFormat,
@@ -58,6 +63,7 @@ pub async fn run(args: SimulateArgs, settings: Settings) -> Result<ExitCode, Cli
         dial: &args.dial,
         from: args.from.as_deref(),
         keys: args.dtmf.as_deref().unwrap_or_default(),
+        seam: seam::of(args.seam, &settings),
     };
     let explanation = explain(&directory, &request).await.map_err(|error| failed(&error))?;
     match args.format {

@@ -1,6 +1,6 @@
 use clap::CommandFactory;
 
-use super::call::Seam;
+use super::seam::Seam;
 use super::*;
 
 const ACCOUNT: &str = "1234567890abcdef1234567890abcdef";
@@ -28,7 +28,7 @@ fn the_arguments_of_a_call_are_read() {
     let Command::Call(args) = parse(&line).unwrap().command else { panic!("not a call") };
     assert_eq!((args.account.as_str(), args.dial.as_str()), (ACCOUNT, "*68"));
     assert_eq!(args.dtmf.as_deref(), Some("5145551234#"));
-    assert_eq!((args.seam, args.timeout, args.format), (Seam::Execute, 30, OutputFormat::Text));
+    assert_eq!((args.seam, args.timeout, args.format), (None, 30, OutputFormat::Text));
     assert!(!args.on_live_cluster && args.from.is_none());
 }
 
@@ -44,11 +44,14 @@ fn the_arguments_of_a_simulation_are_read() {
         "device",
         "--data",
         "dir",
+        "--seam",
+        "route",
         "--format",
         "json",
     ];
     let Command::Simulate(args) = parse(&line).unwrap().command else { panic!("no simulation") };
     assert_eq!((args.from.as_deref(), args.format), (Some("device"), OutputFormat::Json));
+    assert_eq!(args.seam, Some(Seam::Route));
     assert_eq!(args.data.as_deref(), Some(std::path::Path::new("dir")));
 }
 

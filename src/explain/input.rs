@@ -1,5 +1,14 @@
 //! What may be said of a call, on the command line and in the console.
 
+use crate::peer::Seam;
+use crate::settings::Seams;
+
+/// The seam of a call where none is said: the one that a worker with these settings serves. Both
+/// together are for an upgrade to master.
+pub fn seam(seams: Seams) -> Seam {
+    if seams.execute { Seam::Execute } else { Seam::Route }
+}
+
 /// An account id: 32 characters, which KAZOO writes in lower-case hexadecimal.
 pub fn account_id(text: &str) -> Result<String, &'static str> {
     if text.len() == 32 && text.chars().all(|c| c.is_ascii_alphanumeric()) {

@@ -2,16 +2,20 @@
 
 use serde_json::Value;
 
+use super::LEFT;
+use crate::call::Call;
 use crate::callflow::Following;
 use crate::directory::ReadError;
 use crate::dynamic_cid::{
     Change, Command, Event, Job, List, Mode, Outcome, Question, Routed, SingleDocumentLists,
 };
 use crate::json;
+use crate::kapi::handover::Way;
 use crate::peer::Scenario;
 use crate::simulation::Happening;
-use crate::worker::answer::{Answer, Changes};
+use crate::worker::answer::Changes;
 use crate::worker::context::Route;
+use crate::worker::route::ours::Leave;
 
 pub(super) fn way_to_the_node(scenario: &Scenario) -> Vec<String> {
     let callflow = &scenario.callflow;
@@ -168,8 +172,37 @@ fn capitalised(text: &str) -> String {
     first.unwrap_or_default() + characters.as_str()
 }
 
-pub(super) fn answer(answer: &Answer) -> String {
-    let what = match answer.kind {
+/// Who answers the route request.
+pub(super) fn way(way: Way) -> String {
+    match way {
+        Way::Shared => {
+            "Callflow and the workers both answer for it; the first one has the call, and \
+                        either decides as KAZOO's own module does."
+                .to_owned()
+        }
+        Way::Exclusive => "Only the workers know the number.".to_owned(),
+    }
+}
+
+/// The caller ID that the call has when it comes to the action.
+pub(super) fn caller(call: &Call) -> Option<String> {
+    let number = call.text("Caller-ID-Number")?;
+    let name = call.text("Caller-ID-Name").unwrap_or_default();
+    Some(format!("When the call is won, its caller ID is `{name}` `{number}`."))
+}
+
+/// Why no worker takes a call.
+pub(super) fn left(leave: Leave) -> String {
+    format!(
+        "no worker takes this call (`{}`): {}. Callflow has it, and KAZOO's own module decides",
+        leave.as_str(),
+        leave.explanation()
+    )
+}
+
+/// An answer by its kind.
+pub(super) fn answer(kind: &str) -> String {
+    let what = match kind {
         "static" => "KAZOO's own static node with this caller ID, then the node's `_` child",
         "static_callflow" => "a static node with this caller ID, then the callflow",
         "static_inline" => {
@@ -188,6 +221,20 @@ pub(super) fn answer(answer: &Answer) -> String {
             "continue, with the caller's own caller ID: what follows the node could not be found out"
         }
         "refused" => "nothing: the end of the channel ends the flow",
+        "resume" => {
+            "callflow takes the call back with this caller ID, and goes on with the node's `_` child"
+        }
+        "resume_callflow" => {
+            "callflow takes the call back with this caller ID, and goes on with the callflow of the \
+             destination"
+        }
+        "hang_up" => "nothing: no node follows, so the call is hung up, as callflow would",
+        "destroyed" => "nothing: the caller hung up",
+        "unresumable" => {
+            "nothing: KAZOO would die of the endpoint when it takes the call back, so the caller hears \
+             the fault prompt and is hung up"
+        }
+        LEFT => "none: callflow has the call",
         other => other,
     };
     format!("Answer to KAZOO: {what}.")

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use tokio::time::sleep_until;
 
 use super::check::Checker;
@@ -17,8 +18,9 @@ use crate::kapi::Message;
 /// How long KAZOO 4.3 waits for somebody who takes a call.
 const ROUTE: Duration = Duration::from_millis(2600);
 
-/// How a call is handed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a call is handed over; as text `execute` or `route`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Seam {
     /// `callflow/action.execute` of KAZOO master and 5.
     Execute,

@@ -20,7 +20,7 @@ use crate::explain::{ExplainError, Request, explain, input};
 use crate::operations::http::refusal;
 use crate::operations::rate::Bucket;
 use crate::operations::records::Masking;
-use crate::peer::EntryError;
+use crate::peer::{EntryError, Seam};
 use crate::settings::Settings;
 
 /// The largest body, in bytes.
@@ -37,6 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Runs simulations, not too many of them.
 pub(super) struct Simulator {
     directory: Directory,
+    /// How calls come where nobody says.
+    seam: Seam,
     /// For everything that one simulation reads.
     read_deadline: Duration,
     masking: Masking,
@@ -54,6 +56,8 @@ struct Asked {
     from: Option<String>,
     #[serde(default)]
     keys: Option<String>,
+    #[serde(default)]
+    seam: Option<Seam>,
 }
 
 /// A status and a sentence.
@@ -63,6 +67,7 @@ impl Simulator {
     pub(super) fn new(settings: &Settings, directory: Directory) -> Self {
         Self {
             directory,
+            seam: input::seam(settings.seams.value),
             read_deadline: settings.limits.read_deadline.value,
             masking: settings.masking.value,
             places: Semaphore::new(AT_ONCE),
@@ -87,6 +92,7 @@ impl Simulator {
             dial: &asked.dial,
             from: asked.from.as_deref().filter(|from| !from.is_empty()),
             keys: asked.keys.as_deref().unwrap_or_default(),
+            seam: asked.seam.unwrap_or(self.seam),
         };
         let Ok(explained) = timeout(PATIENCE, Box::pin(explain(&directory, &request))).await else {
             let sentence = format!("the simulation was not done after {} s", PATIENCE.as_secs());
@@ -121,8 +127,8 @@ impl Asked {
         })?;
         let asked: Self = serde_json::from_slice(&body).map_err(|error| {
             bad(&format!(
-                "the body must be an object with `account` and `dial`, and perhaps `from` and \
-                 `keys`, each a text: {error}"
+                "the body must be an object with `account` and `dial`, and perhaps `from`, `keys` and \
+                 `seam`, each a text: {error}"
             ))
         })?;
         asked.check()?;

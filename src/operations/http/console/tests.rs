@@ -180,6 +180,8 @@ async fn a_call_is_simulated_as_on_the_command_line() {
     let told = answer.json();
     assert_eq!((&told["mode"], &told["reason"]), (&json!("lists"), &json!("entry")));
     assert_eq!(told["entry"], "01");
+    let body = json!({"account": ACCOUNT, "dial": "*2015149072508", "seam": "route"}).to_string();
+    assert_eq!(simulate(&rig, JSON, &body).await.json()["answer"], "left_to_callflow");
     assert!(told["steps"].as_array().unwrap().len() > 3, "{told:#}");
     // As a page of the worker's own asks.
     let head = format!("{JSON}Origin: http://localhost:{0}\r\nHost: localhost:{0}\r\n", 8090);
@@ -213,6 +215,7 @@ async fn a_simulation_that_cannot_be_is_refused_with_a_sentence() {
     let good = call(ACCOUNT, "*2015149072508");
     let odd = json!({"account": ACCOUNT, "dial": "1", "shoe": "9"}).to_string();
     let keys = json!({"account": ACCOUNT, "dial": "1", "keys": "x"}).to_string();
+    let seam = json!({"account": ACCOUNT, "dial": "1", "seam": "both"}).to_string();
     let foreign = format!("{JSON}Origin: https://evil.example\r\n");
     let text = "Content-Type: text/plain\r\n";
     for (head, body, status, sentence) in [
@@ -225,6 +228,7 @@ async fn a_simulation_that_cannot_be_is_refused_with_a_sentence() {
         (JSON, "{\"account\": 1}", 400, "an object with"),
         (JSON, &odd, 400, "shoe"),
         (JSON, &keys, 400, "keys: keys are"),
+        (JSON, &seam, 400, "unknown variant `both`"),
         (JSON, &call("..", "1"), 400, "account: an account id"),
         (JSON, &call(ACCOUNT, ""), 400, "dial: a dialled number"),
         (JSON, &call(ACCOUNT, "1 2"), 400, "dial: a dialled number"),
