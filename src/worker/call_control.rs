@@ -169,6 +169,8 @@ impl CallControl {
             Inbound::CallEvent(event) => {
                 let ours = event.fetch_id.is_some() && event.fetch_id == self.fetch_id;
                 match &event.name {
+                    // The id that a call has left ends, too.
+                    EventName::ChannelDestroy if event.call_id != self.call_id => Heard::Nothing,
                     EventName::ChannelDestroy => Heard::Lost(Loss::Destroyed),
                     EventName::ChannelDisconnected => Heard::Lost(Loss::Disconnected),
                     EventName::ChannelTransferee if ours => Heard::Lost(Loss::Transferred),

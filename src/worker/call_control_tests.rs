@@ -104,6 +104,17 @@ fn events_mean_what_they_mean_to_kazoos_executor() {
 }
 
 #[test]
+fn the_end_of_an_id_that_the_call_has_left_is_not_its_end() {
+    let mut control = control();
+    let members = json!({"Custom-Channel-Vars": {"Fetch-ID": OUR_FETCH}, "Replaced-By": "call-2"});
+    let moved = control.hear(&event("CHANNEL_REPLACED", members));
+    assert_eq!(moved, Heard::Moved { from: "call-1".into(), to: "call-2".into() });
+    assert_eq!(control.hear(&event("CHANNEL_DESTROY", json!({}))), Heard::Nothing);
+    let ended = control.hear(&event("CHANNEL_DESTROY", json!({"Call-ID": "call-2"})));
+    assert_eq!(ended, Heard::Lost(Loss::Destroyed));
+}
+
+#[test]
 fn a_noop_is_known_by_the_id_it_was_sent_with() {
     let (mut control, identity) = (control(), Identity::new("w@h", "replies"));
     let message =

@@ -82,6 +82,7 @@ fn main() -> ExitCode {
         ("route_exclusive", route::exclusive::TESTS),
         ("route_command", route::command::TESTS),
         ("route_bad_input", route::bad_input::TESTS),
+        ("route_meanwhile", route::meanwhile::TESTS),
         ("route_crashes", route::crashes::TESTS),
         ("tls", security::tls::TESTS),
         ("permissions", security::permissions::TESTS),

@@ -305,19 +305,29 @@ impl<'a> Conversation<'a> {
             let Some(inbound) = self.heard_until(deadline).await? else {
                 return Ok(Event::Timer);
             };
-            let Some(control) = &mut self.control else {
-                return Err(Interrupted::ControlGone);
-            };
-            match control.hear(&inbound) {
-                Heard::Event(event) => {
-                    if ends(self.playing, &event) {
-                        self.playing = None;
-                    }
-                    return Ok(event);
+            if let Some(event) = self.hear(&inbound).await? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// What a message about the call means to the action; `None` where it means nothing to it.
+    pub(super) async fn hear(&mut self, inbound: &Inbound) -> Result<Option<Event>, Interrupted> {
+        let Some(control) = &mut self.control else {
+            return Err(Interrupted::ControlGone);
+        };
+        match control.hear(inbound) {
+            Heard::Event(event) => {
+                if ends(self.playing, &event) {
+                    self.playing = None;
                 }
-                Heard::Nothing => {}
-                Heard::Lost(loss) => return Err(Interrupted::Lost(loss)),
-                Heard::Moved { from, to } => Box::pin(self.follow(from, to)).await?,
+                Ok(Some(event))
+            }
+            Heard::Nothing => Ok(None),
+            Heard::Lost(loss) => Err(Interrupted::Lost(loss)),
+            Heard::Moved { from, to } => {
+                Box::pin(self.follow(from, to)).await?;
+                Ok(None)
             }
         }
     }

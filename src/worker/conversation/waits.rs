@@ -80,6 +80,16 @@ impl Conversation<'_> {
         if ended { Err(Interrupted::Lost(Loss::Destroyed)) } else { Ok(()) }
     }
 
+    /// Hears what has been said of the call by now, without waiting for more: fails where it has
+    /// ended, and follows it where it goes on under another id. Of the keys that were pressed nothing
+    /// is left.
+    pub(in crate::worker) async fn catch_up(&mut self) -> Result<(), Interrupted> {
+        while let Some(inbound) = self.put_off.pop_front().or_else(|| self.events.try_recv().ok()) {
+            self.hear(&inbound).await?;
+        }
+        self.has_not_ended()
+    }
+
     /// Sees to it that a call ends that was told to: a prompt that never ends is cut off. Whether
     /// it has ended.
     pub(in crate::worker) async fn see_hung_up(&mut self) -> Result<bool, Interrupted> {

@@ -189,13 +189,13 @@ async fn end(
         }
         Becomes::Resumed { call, flow, .. } => (call, flow),
     };
-    conversation.has_not_ended()?;
+    conversation.catch_up().await?;
     conversation.send_held(Before::Everything).await?;
     if !conversation.finish_playing(PROMPT).await? {
         tracing::warn!("the last prompt does not end; the call goes back without it");
     }
     // Callflow would run what follows for nobody.
-    conversation.has_not_ended()?;
+    conversation.catch_up().await?;
     let call = hand_back::addressed(call, conversation);
     let message = resume(&conversation.session.identity, call, flow);
     Ok((Ending::HandBack(Box::new(message)), end))

@@ -5,6 +5,7 @@ pub(crate) mod command;
 pub(crate) mod crashes;
 pub(crate) mod exclusive;
 pub(crate) mod figures;
+pub(crate) mod meanwhile;
 pub(crate) mod replay;
 pub(crate) mod scenarios;
 pub(crate) mod switchboard;

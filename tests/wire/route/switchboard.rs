@@ -358,15 +358,20 @@ impl<'a> Switchboard<'a> {
             }
             text
         });
-        if event["Event-Name"] == "CHANNEL_DESTROY" {
+        if event["Event-Name"] == "CHANNEL_DESTROY" && event["Call-ID"] == self.call_id.as_str() {
             self.alive = false;
         }
         match &self.worker_queue {
             Some(queue) if event["Event-Category"] == "error" => {
-                self.kazoo.publish("targeted", queue, &event).await
+                self.kazoo.publish("targeted", queue, &event).await?;
             }
-            _ => self.kazoo.event(&event).await,
+            _ => self.kazoo.event(&event).await?,
         }
+        if cue.moves_the_call {
+            let next = event["Replaced-By"].as_str();
+            next.context("the event names no id")?.clone_into(&mut self.call_id);
+        }
+        Ok(())
     }
 
     /// The caller hangs up, or was hung up.
