@@ -42,45 +42,51 @@ impl Directory {
 
     /// Forgets everything of a database.
     pub fn forget_database(&self, database: &Database) {
-        let inner = &self.inner;
-        inner.loader.lists.forget_database(database);
-        inner.documents.forget_database(database);
-        inner.config.forget_database(database);
-        inner.config_changed();
-        inner.lists.forget_database(database);
-        inner.callflows.forget_database(database);
-        inner.exclusive.forget_database(database);
-        inner.usernames.forget_database(database);
+        self.inner.loader.lists.forget_database(database);
+        self.inner.everywhere(|place| place.forget_database(database));
     }
 
     /// Notices may have been missed: everything is read again before it is used. Unlike what is
     /// forgotten, it still serves while the database cannot be read.
     pub fn distrust_everything(&self) {
-        let inner = &self.inner;
-        inner.documents.distrust_everything();
-        inner.config.distrust_everything();
-        inner.config_changed();
-        inner.lists.distrust_everything();
-        inner.callflows.distrust_everything();
-        inner.exclusive.distrust_everything();
-        inner.usernames.distrust_everything();
+        self.inner.everywhere(|place| place.distrust_everything());
     }
 
     /// Forgets everything.
     pub fn forget_everything(&self) {
-        let inner = &self.inner;
-        inner.loader.lists.forget_everything();
-        inner.documents.forget_everything();
-        inner.config.forget_everything();
-        inner.config_changed();
-        inner.lists.forget_everything();
-        inner.callflows.forget_everything();
-        inner.exclusive.forget_everything();
-        inner.usernames.forget_everything();
+        self.inner.loader.lists.forget_everything();
+        self.inner.everywhere(|place| place.forget_everything());
     }
 }
 
+/// A place where something is kept, by database.
+pub(super) trait Forgets {
+    /// Nothing of a database is found any more.
+    fn forget_database(&self, database: &Database);
+
+    /// All that is kept may be out of date: it is read again before it is used, and only used
+    /// where that fails.
+    fn distrust_everything(&self);
+
+    /// Nothing is found any more.
+    fn forget_everything(&self);
+}
+
 impl Inner {
+    /// Does the same everywhere.
+    fn everywhere(&self, forget: impl Fn(&dyn Forgets)) {
+        let places: [&dyn Forgets; 6] = [
+            &self.documents,
+            &self.config,
+            &self.lists,
+            &self.callflows,
+            &self.exclusive,
+            &self.usernames,
+        ];
+        places.into_iter().for_each(forget);
+        self.config_changed();
+    }
+
     /// To be said when what was kept of the configuration is forgotten, not before: whoever counts
     /// the change must not find it any more.
     fn config_changed(&self) {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     Database,
+    forget::Forgets,
     options::{Keeping, Observer},
     shelf::Shelf,
 };
@@ -51,18 +52,20 @@ impl<P: Clone + Send + Sync + 'static> Listing<P> {
     pub(super) fn count(&self) -> u64 {
         self.numbers.count() + self.patterns.count()
     }
+}
 
-    pub(super) fn forget_database(&self, database: &Database) {
+impl<P: Clone + Send + Sync + 'static> Forgets for Listing<P> {
+    fn forget_database(&self, database: &Database) {
         self.numbers.forget_database(database);
         self.patterns.forget_database(database);
     }
 
-    pub(super) fn distrust_everything(&self) {
+    fn distrust_everything(&self) {
         self.numbers.distrust_everything();
         self.patterns.distrust_everything();
     }
 
-    pub(super) fn forget_everything(&self) {
+    fn forget_everything(&self) {
         self.numbers.forget_everything();
         self.patterns.forget_everything();
     }

@@ -13,6 +13,7 @@ use moka::{notification::RemovalCause, sync::Cache};
 
 use super::{
     Database, ReadError,
+    forget::Forgets,
     options::{Keeping, Observer},
     outage::Outage,
     slot::{Answer, Loaded, Slot, Trust, Way},
@@ -90,8 +91,10 @@ impl<V: Clone + Send + Sync + 'static> Shelf<V> {
             self.slots.remove(&Key { epoch, id: id.to_owned() });
         }
     }
+}
 
-    pub(super) fn forget_database(&self, database: &Database) {
+impl<V: Clone + Send + Sync + 'static> Forgets for Shelf<V> {
+    fn forget_database(&self, database: &Database) {
         let Some(epoch) = self.epochs.find(database) else { return };
         self.epochs.remove(database);
         // Nothing is found under the epoch any more; this gives the memory back. It cannot fail in
@@ -99,13 +102,11 @@ impl<V: Clone + Send + Sync + 'static> Shelf<V> {
         let _ = self.slots.cache.invalidate_entries_if(move |key, _| key.epoch == epoch);
     }
 
-    /// All that is kept may be out of date: it is read again before it is used, and only used
-    /// where that fails.
-    pub(super) fn distrust_everything(&self) {
+    fn distrust_everything(&self) {
         self.trust.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(super) fn forget_everything(&self) {
+    fn forget_everything(&self) {
         self.epochs.end_all();
         // Nothing is found any more; this gives the memory back.
         self.slots.cache.invalidate_all();
