@@ -90,6 +90,7 @@ fn main() -> ExitCode {
         ("secrets", security::secrets::TESTS),
         ("hostile", security::hostile::TESTS),
         ("install", install::TESTS),
+        ("install_refused", install::refused::TESTS),
         ("journal", journal::TESTS),
         ("folders", folders::TESTS),
         ("bench", bench::TESTS),
