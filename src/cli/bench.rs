@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::call::alone;
+use super::placed::Seam;
 use super::run::brokers;
-use super::seam::Seam;
 use super::{CliError, OutputFormat};
 use crate::amqp::{Broker, EXECUTE_QUEUE, HELD_QUEUE, JOBS_QUEUE, ROUTE_QUEUE, Stop};
 use crate::bench::{self, Echo, Mix, Options, PREFIX, Report, TestAccount};

@@ -11,9 +11,9 @@ use clap::Args;
 use serde_json::Value;
 
 use self::print::{Line, Transcript};
+use super::placed::Placed;
 use super::run::{brokers, directory_options, tls};
-use super::seam::{self, Seam};
-use super::{CliError, OutputFormat, account_id, dialled, key_presses};
+use super::{CliError, OutputFormat};
 use crate::amqp::{EXECUTE_QUEUE, ROUTE_QUEUE};
 use crate::directory::{AccountId, CouchDb, Database, Directory};
 use crate::json;
@@ -30,25 +30,9 @@ const LINGER: Duration = Duration::from_millis(300);
 /// The arguments of `call`.
 #[derive(Debug, Args)]
 pub struct CallArgs {
-    /// Account in which the call is placed
-    #[arg(long, value_name = "ID", value_parser = account_id)]
-    pub account: String,
-
-    /// What the caller dials
-    #[arg(long, value_name = "NUMBER", value_parser = dialled)]
-    pub dial: String,
-
-    /// Id of the device or user who calls
-    #[arg(long, value_name = "ENDPOINT")]
-    pub from: Option<String>,
-
-    /// Keys the caller presses when asked for digits
-    #[arg(long, value_name = "DIGITS", value_parser = key_presses, allow_hyphen_values = true)]
-    pub dtmf: Option<String>,
-
-    /// How KAZOO hands the call over [default: as --seams says]
-    #[arg(long, value_enum, value_name = "SEAM")]
-    pub seam: Option<Seam>,
+    /// The call.
+    #[command(flatten)]
+    pub placed: Placed,
 
     /// Place the call although other nodes of a cluster would hear it
     #[arg(long)]
@@ -70,7 +54,7 @@ pub struct CallArgs {
 
 /// Places the call and prints its transcript on standard output.
 pub async fn run(args: CallArgs, settings: Settings) -> Result<ExitCode, CliError> {
-    let seam = seam::of(args.seam, &settings);
+    let seam = args.placed.seam(&settings);
     if seam == peer::Seam::Route && args.on_live_cluster {
         let reason = "--seam route does not go with --on-live-cluster: the callflow of a living \
                       KAZOO would take the call that is handed back, too, and run what follows. \
@@ -93,8 +77,9 @@ async fn scenario(
     seam: peer::Seam,
     settings: &Settings,
 ) -> Result<(Scenario, Arc<Rules>), CliError> {
-    let account = AccountId::new(&args.account)
-        .ok_or_else(|| CliError::Usage(format!("--account {}: no account id", args.account)))?;
+    let account = AccountId::new(&args.placed.account).ok_or_else(|| {
+        CliError::Usage(format!("--account {}: no account id", args.placed.account))
+    })?;
     let couchdb =
         CouchDb::new(settings.couchdb.expose(), settings.couchdb_timeout.value).map_err(failed)?;
     let directory = Directory::new(Arc::new(couchdb), directory_options(settings));
@@ -104,8 +89,8 @@ async fn scenario(
     let placing = Placing {
         account: &account,
         database: Database::account(&account).encoded(),
-        dialled: &args.dial,
-        from: args.from.as_deref(),
+        dialled: &args.placed.dial,
+        from: args.placed.from.as_deref(),
         rules: &rules,
         language: language.as_deref().unwrap_or("en-us"),
         host: settings.node.value.split_once('@').map_or("localhost", |(_, host)| host),
@@ -151,7 +136,7 @@ async fn place(
     let play = Play {
         seam,
         pace: Pace::BRISK,
-        keys: args.dtmf.as_deref().unwrap_or_default(),
+        keys: args.placed.keys(),
         patience: Duration::from_secs(args.timeout),
         linger: LINGER,
         checker: Some(&checker),

@@ -6,8 +6,8 @@ pub mod check;
 pub mod explain;
 pub mod install;
 pub mod pages;
+pub mod placed;
 pub mod run;
-pub mod seam;
 pub mod simulate;
 
 use std::process::ExitCode;

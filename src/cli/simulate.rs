@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::seam::{self, Seam};
-use super::{CliError, OutputFormat, account_id, dialled, key_presses};
+use super::placed::Placed;
+use super::{CliError, OutputFormat};
 use crate::directory::{AccountId, Directory, Folder, Source};
 use crate::explain::{Explanation, Request, explain};
 use crate::settings::Settings;
@@ -16,21 +16,9 @@ use crate::settings::Settings;
 /// The arguments of `simulate`.
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
-    /// Account in which the call is placed
-    #[arg(long, value_name = "ID", value_parser = account_id)]
-    pub account: String,
-
-    /// What the caller dials
-    #[arg(long, value_name = "NUMBER", value_parser = dialled)]
-    pub dial: String,
-
-    /// Id of the device or user who calls; without it, no call restrictions apply
-    #[arg(long, value_name = "ENDPOINT")]
-    pub from: Option<String>,
-
-    /// Keys the caller presses when asked for digits
-    #[arg(long, value_name = "DIGITS", value_parser = key_presses, allow_hyphen_values = true)]
-    pub dtmf: Option<String>,
+    /// The call.
+    #[command(flatten)]
+    pub placed: Placed,
 
     /// Folder of documents to read instead of CouchDB
     ///
@@ -38,10 +26,6 @@ pub struct SimulateArgs {
     /// every *.json file is one document or an array of documents.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-
-    /// How KAZOO hands the call over [default: as --seams says]
-    #[arg(long, value_enum, value_name = "SEAM")]
-    pub seam: Option<Seam>,
 
     /// Form of the explanation
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -56,14 +40,14 @@ pub async fn run(args: SimulateArgs, settings: Settings) -> Result<ExitCode, Cli
         None => Arc::new(super::run::couchdb(&settings)?),
     };
     let directory = Directory::new(source, super::run::directory_options(&settings));
-    let account = AccountId::new(&args.account)
+    let account = AccountId::new(&args.placed.account)
         .ok_or_else(|| failed(&"--account takes 32 letters and digits"))?;
     let request = Request {
         account: &account,
-        dial: &args.dial,
-        from: args.from.as_deref(),
-        keys: args.dtmf.as_deref().unwrap_or_default(),
-        seam: seam::of(args.seam, &settings),
+        dial: &args.placed.dial,
+        from: args.placed.from.as_deref(),
+        keys: args.placed.keys(),
+        seam: args.placed.seam(&settings),
     };
     let explanation = explain(&directory, &request).await.map_err(|error| failed(&error))?;
     match args.format {

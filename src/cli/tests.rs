@@ -1,6 +1,6 @@
 use clap::CommandFactory;
 
-use super::seam::Seam;
+use super::placed::Seam;
 use super::*;
 
 const ACCOUNT: &str = "1234567890abcdef1234567890abcdef";
@@ -26,10 +26,10 @@ fn settings_stand_before_or_behind_the_subcommand() {
 fn the_arguments_of_a_call_are_read() {
     let line = ["call", "--account", ACCOUNT, "--dial", "*68", "--dtmf", "5145551234#"];
     let Command::Call(args) = parse(&line).unwrap().command else { panic!("not a call") };
-    assert_eq!((args.account.as_str(), args.dial.as_str()), (ACCOUNT, "*68"));
-    assert_eq!(args.dtmf.as_deref(), Some("5145551234#"));
-    assert_eq!((args.seam, args.timeout, args.format), (None, 30, OutputFormat::Text));
-    assert!(!args.on_live_cluster && args.from.is_none());
+    assert_eq!((args.placed.account.as_str(), args.placed.dial.as_str()), (ACCOUNT, "*68"));
+    assert_eq!(args.placed.dtmf.as_deref(), Some("5145551234#"));
+    assert_eq!((args.placed.seam, args.timeout, args.format), (None, 30, OutputFormat::Text));
+    assert!(!args.on_live_cluster && args.placed.from.is_none());
 }
 
 #[test]
@@ -50,8 +50,8 @@ fn the_arguments_of_a_simulation_are_read() {
         "json",
     ];
     let Command::Simulate(args) = parse(&line).unwrap().command else { panic!("no simulation") };
-    assert_eq!((args.from.as_deref(), args.format), (Some("device"), OutputFormat::Json));
-    assert_eq!(args.seam, Some(Seam::Route));
+    assert_eq!((args.placed.from.as_deref(), args.format), (Some("device"), OutputFormat::Json));
+    assert_eq!(args.placed.seam, Some(Seam::Route));
     assert_eq!(args.data.as_deref(), Some(std::path::Path::new("dir")));
 }
 

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     super::{LinkError, Outgoing, Published, SessionState, Timing},
-    harness::{Event, Peer, Session, config, server, topology, transactional},
-    settle::to,
+    harness::{Event, Peer, Session, config, server, to, topology, transactional},
 };
 
 /// Runs `rabbitmqctl`.

@@ -19,8 +19,8 @@ use tokio::{
 };
 
 use super::super::{
-    Backoff, Broker, Delivery, EndReason, Handler, Link, SessionConfig, SessionState, Settling,
-    Stop, Timing, Topology, supervise,
+    Backoff, Broker, Delivery, EndReason, Handler, Link, Outgoing, SessionConfig, SessionState,
+    Settling, Stop, Timing, Topology, supervise,
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -89,6 +89,18 @@ pub(super) fn quick() -> Timing {
         refused: Duration::from_millis(300),
         preferred: Duration::from_millis(200),
         ..Timing::default()
+    }
+}
+
+/// A mandatory message in memory.
+pub(super) fn to<'a>(exchange: &'a str, routing_key: &'a str, body: &str) -> Outgoing<'a> {
+    Outgoing {
+        exchange,
+        routing_key,
+        deliver_to_pid: None,
+        body: body.as_bytes().to_vec(),
+        mandatory: true,
+        persistent: false,
     }
 }
 

@@ -7,19 +7,8 @@ use lapin::{
 
 use super::{
     super::{LinkError, Outgoing, Published, QueueKind, Topology},
-    harness::{Event, Peer, Session, config, server, topology},
+    harness::{Event, Peer, Session, config, server, to, topology},
 };
-
-fn to<'a>(exchange: &'a str, routing_key: &'a str, body: &str) -> Outgoing<'a> {
-    Outgoing {
-        exchange,
-        routing_key,
-        deliver_to_pid: None,
-        body: body.as_bytes().to_vec(),
-        mandatory: true,
-        persistent: false,
-    }
-}
 
 #[tokio::test]
 async fn work_arrives_and_its_answer_goes_out_confirmed() {

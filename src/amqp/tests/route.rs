@@ -6,9 +6,8 @@ use tokio::time::timeout;
 
 use super::{
     super::{Argument, Delivery, Link, Outgoing, Topology},
-    harness::{Event, Peer, Session, address_of, at, config, server},
+    harness::{Event, Peer, Session, address_of, at, config, server, to},
     relay::Relay,
-    settle::to,
 };
 
 /// The topologies of two workers on one broker that nobody else uses, and the prefix of all names.

@@ -6,21 +6,10 @@ use futures_util::future::join_all;
 
 use super::{
     super::{LinkError, Outgoing, Published, SessionState, Settling},
-    harness::{Event, Peer, Session, address_of, at, config, server, topology, transactional},
+    harness::{Event, Peer, Session, address_of, at, config, server, to, topology, transactional},
     relay::Relay,
     settle_faults::COMMIT,
 };
-
-pub(super) fn to<'a>(exchange: &'a str, routing_key: &'a str, body: &str) -> Outgoing<'a> {
-    Outgoing {
-        exchange,
-        routing_key,
-        deliver_to_pid: None,
-        body: body.as_bytes().to_vec(),
-        mandatory: true,
-        persistent: false,
-    }
-}
 
 #[tokio::test]
 async fn a_job_is_answered_and_settled_in_one() {

@@ -6,9 +6,8 @@ use futures_util::FutureExt;
 
 use super::{
     super::{EndReason, LinkError, Outgoing, SessionConfig, Topology},
-    harness::{Peer, Session, address_of, at, config, server, transactional},
+    harness::{Peer, Session, address_of, at, config, server, to, transactional},
     relay::Relay,
-    settle::to,
 };
 
 /// `tx.commit` from the payload's length on, and its answer.
