@@ -16,7 +16,11 @@ use crate::scene::Scene;
 use crate::term::Told;
 use crate::worker::{DETAILED, Worker};
 
-tests![what_the_readme_grants_is_enough_for_each_seam, one_permission_less_is_said_with_its_cure,];
+tests![
+    what_the_readme_grants_is_enough_for_each_seam,
+    one_permission_less_for_executes_is_said_with_its_cure,
+    one_permission_less_for_routes_is_said_with_its_cure,
+];
 
 const USER: &str = "dynamic_cid";
 const PASSWORD: &str = "only-for-this-test";
@@ -132,34 +136,40 @@ async fn what_the_readme_grants_is_enough_for_each_seam(world: &World) -> Result
 const RARE: &str = "write callevt";
 const CURE: &str = "rabbitmqctl set_permissions -p / dynamic_cid";
 
-async fn one_permission_less_is_said_with_its_cure(world: &World) -> Result<()> {
+async fn one_permission_less_for_executes_is_said_with_its_cure(world: &World) -> Result<()> {
+    one_permission_less(world, 0).await
+}
+
+async fn one_permission_less_for_routes_is_said_with_its_cure(world: &World) -> Result<()> {
+    one_permission_less(world, 1).await
+}
+
+async fn one_permission_less(world: &World, seam: usize) -> Result<()> {
     let Some(amqp) = user(world)? else { return Ok(()) };
     let mut needless = Vec::new();
-    for (seam, permissions) in of_readme()?.iter().enumerate() {
-        for (what, fewer) in permissions.one_less() {
-            if what == RARE {
-                continue;
-            }
-            grant(world, &fewer)?;
-            let worker = launch(world, &amqp, seam)?;
-            let ready = tokio::select! {
-                ready = worker.ready(PATIENCE) => ready,
-                refused = worker.says(CURE) => refused.and_then(|()| bail!("refused")),
-            };
-            let worker = if ready.is_ok() {
-                let scene = scene(world, worker, seam).await?;
-                timeout(Duration::from_secs(4), call(&scene, seam)).await.ok();
-                let Scene { worker, kazoo, .. } = scene;
-                kazoo.close().await;
-                worker
-            } else {
-                worker
-            };
-            if !worker.said(CURE) {
-                needless.push(format!("seam {seam}: {what}"));
-            }
-            worker.kill()?;
+    for (what, fewer) in of_readme()?[seam].one_less() {
+        if what == RARE {
+            continue;
         }
+        grant(world, &fewer)?;
+        let worker = launch(world, &amqp, seam)?;
+        let ready = tokio::select! {
+            ready = worker.ready(PATIENCE) => ready,
+            refused = worker.says(CURE) => refused.and_then(|()| bail!("refused")),
+        };
+        let worker = if ready.is_ok() {
+            let scene = scene(world, worker, seam).await?;
+            timeout(Duration::from_secs(4), call(&scene, seam)).await.ok();
+            let Scene { worker, kazoo, .. } = scene;
+            kazoo.close().await;
+            worker
+        } else {
+            worker
+        };
+        if !worker.said(CURE) {
+            needless.push(what);
+        }
+        worker.kill()?;
     }
     world.servers.broker_ctl(&["delete_user", USER])?;
     ensure!(needless.is_empty(), "nothing is said without: {}", needless.join(", "));
