@@ -8,4 +8,5 @@ pub(crate) mod figures;
 pub(crate) mod meanwhile;
 pub(crate) mod replay;
 pub(crate) mod scenarios;
+pub(crate) mod simulated;
 pub(crate) mod switchboard;

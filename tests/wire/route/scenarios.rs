@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
+use kazoo_dynamic_cid::directory::Directory;
 use kazoo_dynamic_cid::json::Object;
 use serde_json::{Value, json};
 
 use super::replay::{self, Replayed};
+use super::simulated;
 use super::switchboard::{RecordedCall, Switchboard};
 use crate::account::Account;
 use crate::events::CALL;
@@ -44,10 +46,11 @@ async fn every_call_of_kazoo_4_3_ends_as_with_kazoo(world: &World) -> Result<()>
     let account = opted_in(&world.kazoo_4_3.account);
     world.load(&account).await?;
     let scene = Scene::with(world, account, Worker::start_for_routes(world).await?).await?;
+    let directory = simulated::directory(&scene)?;
     let mut replays = Vec::new();
     for transcript in &world.kazoo_4_3.transcripts {
         if !is_left_to_callflow(&transcript.name) {
-            let outcome = one(&scene, transcript);
+            let outcome = one(&scene, &directory, transcript);
             replays.push(outcome.map(|outcome| (transcript.name.as_str(), outcome)).boxed());
         }
     }
@@ -56,16 +59,24 @@ async fn every_call_of_kazoo_4_3_ends_as_with_kazoo(world: &World) -> Result<()>
     let mut wrong = Vec::new();
     for (name, outcome) in &outcomes {
         match outcome {
-            Ok(()) => world.count("recorded calls of KAZOO 4.3 replayed"),
+            Ok(simulated) => {
+                world.count("recorded calls of KAZOO 4.3 replayed");
+                if *simulated {
+                    world.count("of them simulated with the same result");
+                }
+            }
             Err(error) => wrong.push(format!("{name}: {error:#}")),
         }
     }
     ensure!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), outcomes.len(), wrong.join("\n"));
     ensure!(outcomes.len() > 70, "only {} calls", outcomes.len());
+    let simulated = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Ok(true))).count();
+    ensure!(simulated > 30, "only {simulated} simulated");
     scene.end().await
 }
 
-async fn one(scene: &Scene<'_>, transcript: &Transcript) -> Result<()> {
+/// Whether the call could be simulated, too.
+async fn one(scene: &Scene<'_>, directory: &Directory, transcript: &Transcript) -> Result<bool> {
     let until = Until::Silent(Duration::from_millis(500));
     let replayed = replay::run(scene, transcript, &transcript.cues(), until).await?;
     same_response(transcript, &replayed)?;
@@ -78,7 +89,7 @@ async fn one(scene: &Scene<'_>, transcript: &Transcript) -> Result<()> {
         let worker = &replayed.taken.commands.first().context("no command")?["Server-ID"];
         ensure!(worker.is_string() && resumed["Controller-Queue"] == *worker, "{resumed:?}");
     }
-    Ok(())
+    simulated::agrees(directory, transcript.route_request()?, &replayed).await
 }
 
 /// What was recorded, but for what only KAZOO's own executor makes of it.
