@@ -7,6 +7,7 @@ use lapin::BasicProperties;
 use serde_json::{Value, json};
 
 use crate::events::{Cue, hung_up, key_pressed};
+use crate::faults;
 use crate::harness::{PATIENCE, World, tests};
 use crate::kazoo::{self, REJECTED, header};
 use crate::line::{Line, Until};
@@ -61,6 +62,8 @@ pub(crate) fn junk(good: &Value) -> Vec<Bad> {
     let padded = |bytes: usize| {
         good.to_string().replacen('{', &format!("{{\"Padding\":\"{}\",", "x".repeat(bytes)), 1)
     };
+    // KAZOO knows whole numbers of any size.
+    let vast = good.to_string().replacen('{', &format!("{{\"Vast\":{},", "9".repeat(400)), 1);
     let mut bad = vec![
         bad("nothing", "", "not_json"),
         bad("no JSON", "pid://<0.1.0>/x", "not_json"),
@@ -72,6 +75,7 @@ pub(crate) fn junk(good: &Value) -> Vec<Bad> {
         bad("an empty object", "{}", "missing_header"),
         Bad { answerable: true, ..bad("10 000 levels", nested(10_000), "too_deep") },
         Bad { answerable: true, ..bad("2 MiB", padded(2 * 1024 * 1024), "too_large") },
+        Bad { answerable: true, ..bad("400 digits", vast, "not_json") },
         bad("no category", changed(good, "", "Event-Category", None), "missing_header"),
         bad("a number for a name", changed(good, "", "Event-Name", Some(json!(7))), "wrong_type"),
     ];
@@ -297,7 +301,9 @@ async fn an_answer_nobody_takes_is_not_repeated(world: &World) -> Result<()> {
     let mut line = scene.line().await?;
     let mut execute = line.execute(&call, Some(&scene.data(&call)?));
     execute["Server-ID"] = json!("pid://<0.1.0>/callflow_route_of_a_node_that_died");
+    let mut questions = faults::questions(&scene.kazoo).await?;
     line.send(&execute).await?;
+    faults::answer(&scene.kazoo, &mut questions, line.call_id(), "terminated").await?;
     let silence = Until::Silent(Duration::from_millis(200));
     let served = line.follow(std::time::Instant::now(), &[], silence).await?;
     ensure!(served.told.is_none() && served.commands.is_empty(), "{served:#?}");

@@ -224,6 +224,15 @@ mod tests {
     }
 
     #[test]
+    fn an_execute_with_a_number_that_no_double_holds_says_who_waits() {
+        let body = Value::Object(fixtures::object("callflow_action_execute.json")).to_string();
+        let body = body.replacen('{', &format!("{{\"Vast\":{},", "9".repeat(400)), 1);
+        let rejection = decode(&body, DecodeLimits::default()).unwrap_err();
+        assert_eq!(rejection.reason, RejectReason::NotJson);
+        assert!(matches!(rejection.waiting.as_deref(), Some(Waiting::Flow(_))), "{rejection}");
+    }
+
+    #[test]
     fn a_win_beyond_a_limit_says_whose_caller_waits() {
         let limits = DecodeLimits { max_bytes: 64 * 1024, max_depth: 20 };
         for (levels, bytes) in [(20, 0), (2000, 0), (1, 64 * 1024), (1, 1024 * 1024)] {

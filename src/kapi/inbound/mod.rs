@@ -112,7 +112,8 @@ pub fn decode_within(
         rejection
     };
     let depth = limits.of_workers().check(delivered.payload).map_err(beyond)?;
-    let body = Body::read(delivered.payload)?;
+    // What no reader of ours takes may still say who waits, as with a number beyond a double.
+    let body = Body::read(delivered.payload).map_err(beyond)?;
     if body.members.get(header::EVENT_CATEGORY).is_none_or(|category| category != CATEGORY) {
         limits.check_size(delivered.payload).map_err(beyond)?;
         limits.check_depth(depth).map_err(beyond)?;
