@@ -66,6 +66,21 @@ pub async fn choose(
     (answer::choose(&decided, node), following)
 }
 
+/// Has that read what the search for the node will want, while nobody waits for it: the database may
+/// be away once the caller has typed.
+pub fn look_ahead(directory: &Directory, account: Option<&AccountId>, call: &Call, job: &Job) {
+    let (Some(account), Some(flow_id)) = (account, call.kvs("cf_flow_id").and_then(Value::as_str))
+    else {
+        return;
+    };
+    let (directory, account) = (directory.clone(), account.clone());
+    let (flow_id, data) = (flow_id.to_owned(), job.data.clone());
+    tokio::spawn(async move {
+        let flow_id = Some(flow_id.as_str());
+        drop(callflow::following(&directory, &account, flow_id, &data, "dynamic_cid").await);
+    });
+}
+
 async fn follow(
     directory: &Directory,
     account: Option<&AccountId>,
