@@ -21,6 +21,7 @@ tests![
     a_worker_serves_again_after_the_broker_was_restarted,
     digits_are_collected_anew_after_the_broker_was_restarted,
     an_executor_that_is_gone_leaves_no_caller_in_silence,
+    an_executor_that_is_back_late_gets_its_answer,
     a_call_of_a_killed_worker_starts_again_with_the_next,
     switches_that_are_back_late_are_asked_again,
     a_call_in_flight_survives_a_cut_connection,
@@ -110,6 +111,27 @@ async fn an_executor_that_is_gone_leaves_no_caller_in_silence(world: &World) -> 
         }
         line.close().await?;
     }
+    scene.end().await
+}
+
+/// A broker that is stopped closes its connections politely, and then KAZOO leaves it alone for 30 s.
+async fn an_executor_that_is_back_late_gets_its_answer(world: &World) -> Result<()> {
+    /// Longer than an executor is waited for whose call is known to be up.
+    const AWAY: Duration = Duration::from_secs(13);
+    let scene = Scene::set(world, world.account.all_remote()).await?;
+    let call = scene.call("2001")?;
+    let mut line = scene.line().await?;
+    let queue = format!("callflow_route_{:08x}", rand::random::<u32>());
+    let mut execute = line.execute(&call, Some(&scene.data(&call)?));
+    execute["Server-ID"] = json!(format!("pid://<0.1.0>/{queue}"));
+    line.send(&execute).await?;
+    tokio::time::sleep(AWAY).await;
+    let mut answers = scene.kazoo.listen(&queue, &[("targeted", &queue)]).await?;
+    let answer = tokio::time::timeout(PATIENCE, answers.recv()).await;
+    let answer = answer.context("no answer")?.context("no connection")?;
+    ensure!(answer.text("Event-Name") == "action.result", "{}", answer.body);
+    ensure!(answer.body["Call-ID"] == line.call_id(), "{}", answer.body);
+    line.close().await?;
     scene.end().await
 }
 

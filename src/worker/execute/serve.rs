@@ -1,6 +1,9 @@
 //! The execute seam: from one `action.execute` to its answer.
 
+use std::time::Duration;
+
 use serde_json::Value;
+use tokio::time::{Instant, sleep};
 use tracing::Instrument;
 
 use super::unsent;
@@ -144,6 +147,10 @@ impl Execution<'_> {
         if let (Mode::Manual, Some(execute)) = (mode, to_hold) {
             return Ok(Served::ToHold(self.pack(execute, gathered.job.data)));
         }
+        if mode == Mode::Manual {
+            let Conversation { directory, account, call, .. } = &self.conversation;
+            hand_back::look_ahead(directory, account.as_ref(), call, &gathered.job);
+        }
         match self.act(gathered).await {
             Ok(served) => Ok(served),
             Err(interrupted) => Box::pin(self.interrupted(interrupted, mode.as_str())).await,
@@ -283,18 +290,19 @@ impl Execution<'_> {
     /// Nobody took the answer. Where the call has not ended, its executor may be on its way back
     /// to a broker that was restarted; if it is not, the caller can only be told so.
     async fn look_for_the_executor(&mut self, message: &Message) -> Result<Served, LinkError> {
-        let state = self.conversation.channel_state().await?;
-        if state == channel::State::Gone {
+        let Some(state) = self.wait_for_the_switches(message).await? else {
+            return Ok(self.answered_late());
+        };
+        if state != channel::State::Active {
             return Ok(Served::NoAnswerOwed("executor_gone"));
         }
         let Conversation { shared, session, .. } = &self.conversation;
-        if unsent::patiently(session, message).await? == Published::Routed {
-            shared.metrics.answered("unknown", "late", 0.0);
-            self.told = "late";
-            return Ok(Served::Answered);
+        let patience = unsent::EXECUTOR_COMES_BACK;
+        if unsent::patiently(session, message, patience).await? == Published::Routed {
+            return Ok(self.answered_late());
         }
         let control_queue = self.conversation.control_queue();
-        let (Some(control_queue), channel::State::Active) = (control_queue, state) else {
+        let Some(control_queue) = control_queue else {
             return Ok(Served::NoAnswerOwed("executor_gone"));
         };
         tracing::error!(
@@ -312,6 +320,33 @@ impl Execution<'_> {
         let farewell = farewell(shared, session, caller).await;
         session.publish_commands(&farewell).await?;
         Ok(Served::NoAnswerOwed("executor_gone_told"))
+    }
+
+    /// What the switches know of the call, once one of them answers; `None` where the executor takes
+    /// the answer before. Behind a broker that was stopped both are away for a while.
+    async fn wait_for_the_switches(
+        &mut self,
+        message: &Message,
+    ) -> Result<Option<channel::State>, LinkError> {
+        /// Between two questions.
+        const PAUSE: Duration = Duration::from_secs(2);
+        let until = Instant::now() + unsent::KAZOO_COMES_BACK;
+        loop {
+            let state = self.conversation.channel_state().await?;
+            if state != channel::State::Unknown || Instant::now() > until {
+                return Ok(Some(state));
+            }
+            sleep(PAUSE).await;
+            if self.conversation.session.publish(message, true).await? == Published::Routed {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn answered_late(&mut self) -> Served {
+        self.conversation.shared.metrics.answered("unknown", "late", 0.0);
+        self.told = "late";
+        Served::Answered
     }
 
     async fn interrupted(

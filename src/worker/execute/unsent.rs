@@ -20,11 +20,15 @@ use crate::kapi::Message;
 const MOST: usize = 10_000;
 /// After this the caller has hung up.
 const USEFUL: Duration = Duration::from_secs(60);
-/// How long KAZOO may take to come back to a broker that was restarted: it tries every 5 s at the
-/// latest (`kz_amqp_connection.erl`).
-const KAZOO_COMES_BACK: Duration = Duration::from_secs(8);
-/// Between two tries.
+/// How long KAZOO may take to come back to a broker that was stopped: it leaves one that closed its
+/// connection politely alone for 30 s, and then tries every 5 s (`kz_amqp_assignments.erl`,
+/// `kz_amqp_connection.erl`).
+pub(super) const KAZOO_COMES_BACK: Duration = Duration::from_secs(45);
+/// How long an executor may take to be back where the switches are: both waited as long.
+pub(super) const EXECUTOR_COMES_BACK: Duration = Duration::from_secs(8);
+/// Between two tries; the longest time between two of many.
 const PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// The answers that wait for a session.
 #[derive(Default)]
@@ -60,7 +64,7 @@ impl Unsent {
             tracing::warn!(call_id, "an answer is too old to be sent");
             return;
         }
-        match patiently(session, &message).await {
+        match patiently(session, &message, KAZOO_COMES_BACK).await {
             Ok(Published::Routed) => {
                 tracing::info!(call_id, "an answer that a broken session had kept back was sent");
             }
@@ -77,17 +81,20 @@ impl Unsent {
     }
 }
 
-/// Publishes an answer; where no queue takes it, again for as long as KAZOO may need to be back.
+/// Publishes an answer; where no queue takes it, again and again for so long.
 pub(super) async fn patiently(
     session: &Session,
     message: &Message,
+    patience: Duration,
 ) -> Result<Published, LinkError> {
-    let until = Instant::now() + KAZOO_COMES_BACK;
+    let until = Instant::now() + patience;
+    let mut pause = PAUSE;
     loop {
         let published = session.publish(message, true).await?;
-        if published == Published::Routed || Instant::now() + PAUSE > until {
+        if published == Published::Routed || Instant::now() + pause > until {
             return Ok(published);
         }
-        sleep(PAUSE).await;
+        sleep(pause).await;
+        pause = pause.mul_f32(1.25).min(LONGEST_PAUSE);
     }
 }
