@@ -12,6 +12,7 @@
 //! | list, a part of it; nothing comes after the node | static node, then the found flow with `to_did` | caller ID and DID exact; Request, To, callee keep the key |
 //! | list, a part of it; the node has a `_` child or was branched to, or the found flow branches | native: the same node without `remote_execution` | everything exact |
 //! | list, no destination | native | everything exact |
+//! | list whose destination nobody serves, in a callflow that was branched to | as for what comes behind a list, with nothing behind it | caller ID exact for the flow that waits on KAZOO's stack; the dialled number keeps the key, unless the destination is the whole capture group |
 //!
 //! A `callflow` node behind a static node would keep the `_` child's place on KAZOO's stack, but
 //! then callflow dials the capture group, key included: the wrong number. KAZOO's own module, run
@@ -121,8 +122,9 @@ pub struct Decided<'a> {
 pub fn needs_following(outcome: &Outcome, changes: &Changes) -> bool {
     match outcome {
         Outcome::Continue(_) | Outcome::Branch { .. } => true,
-        Outcome::Died(_) => changes.stored,
-        Outcome::Stop(_) | Outcome::Refused => false,
+        // A flow that waits on KAZOO's stack goes on with the changed call.
+        Outcome::Died(_) | Outcome::Stop(_) => changes.stored,
+        Outcome::Refused => false,
     }
 }
 
@@ -131,6 +133,14 @@ pub fn needs_following(outcome: &Outcome, changes: &Changes) -> bool {
 pub fn choose(decided: &Decided<'_>, node: Option<Node<'_>>) -> Answer {
     match decided.outcome {
         Outcome::Refused => Answer { result: None, before: Before::Everything, kind: "refused" },
+        // KAZOO's own module cannot be asked to: its caller has heard the prompt.
+        Outcome::Stop(_) if decided.changes.stored && node.is_some_and(|node| node.branched_to) => {
+            if decided.whole_group {
+                with_static_node(decided, None, "static")
+            } else {
+                with_caller_id_alone(decided, None)
+            }
+        }
         Outcome::Stop(_) => answer(ActionResult::Stop, Before::Everything, "stop"),
         Outcome::Died(_) if !decided.changes.stored => {
             answer(ActionResult::Continue, Before::Commands, "continue")
@@ -167,12 +177,7 @@ fn carry(decided: &Decided<'_>, node: Node<'_>) -> Answer {
         Outcome::Died(_) => native(node),
         _ if is_list(decided.mode) && (decided.native_agrees)() => native(node),
         // A static node would take the key for the destination.
-        _ if is_list(decided.mode) => {
-            let number = decided.changes.number.as_deref().unwrap_or_default();
-            let name = decided.changes.name.as_deref();
-            let flow = callflow::set_cid_node(number, name, child.cloned());
-            answer(ActionResult::ContinueWithFlow(flow), Before::Everything, "set_cid")
-        }
+        _ if is_list(decided.mode) => with_caller_id_alone(decided, child.cloned()),
         _ => with_static_node(decided, child.cloned(), "static"),
     }
 }
@@ -193,6 +198,12 @@ fn with_static_node(decided: &Decided<'_>, next: Option<Object>, kind: &'static 
     let number = decided.changes.number.as_deref().unwrap_or_default();
     let flow = callflow::static_node(number, decided.changes.name.as_deref(), next);
     answer(ActionResult::ContinueWithFlow(flow), Before::Commands, kind)
+}
+
+fn with_caller_id_alone(decided: &Decided<'_>, next: Option<Object>) -> Answer {
+    let number = decided.changes.number.as_deref().unwrap_or_default();
+    let flow = callflow::set_cid_node(number, decided.changes.name.as_deref(), next);
+    answer(ActionResult::ContinueWithFlow(flow), Before::Everything, "set_cid")
 }
 
 fn native(node: Node<'_>) -> Answer {

@@ -185,13 +185,37 @@ fn what_ends_the_call_tells_the_switch_itself() {
     }
 }
 
+/// What waits on KAZOO's stack goes on with the caller ID that was chosen.
+#[test]
+fn a_stop_in_a_callflow_that_was_branched_to_keeps_the_caller_id() {
+    let (changes, unchanged, flow, did) =
+        (changes(), Changes::default(), Object::new(), Did::from(""));
+    let outcome = Outcome::Stop(Reason::NoCallflow);
+    let own = Object::new();
+    for (changes, branched_to, whole_group, kind) in [
+        (&changes, true, true, "static"),
+        (&changes, true, false, "set_cid"),
+        (&changes, false, true, "stop"),
+        (&unchanged, true, true, "stop"),
+    ] {
+        let decided = Decided { whole_group, ..decided(&outcome, changes, &flow, &did) };
+        let node = Node { node: &own, child: None, branched_to };
+        let answer = choose(&decided, Some(node));
+        assert_eq!(answer.kind, kind, "{branched_to} {whole_group}");
+        if let Some(ActionResult::ContinueWithFlow(flow)) = answer.result {
+            assert!(!json!(flow).to_string().contains("\"_\""), "something follows: {flow:?}");
+        }
+    }
+}
+
 #[test]
 fn the_flow_is_looked_up_only_where_the_answer_needs_it() {
     let (changes, unchanged) = (changes(), Changes::default());
     for (outcome, changes, needed) in [
         (Outcome::Continue(Reason::Static), &changes, true),
         (branch(), &changes, true),
-        (Outcome::Stop(Reason::NoCallflow), &changes, false),
+        (Outcome::Stop(Reason::NoCallflow), &changes, true),
+        (Outcome::Stop(Reason::TooShort), &unchanged, false),
         (Outcome::Refused, &changes, false),
         (Outcome::Died(Reason::NotInList), &unchanged, false),
         (Outcome::Died(Reason::OptionalGroups), &changes, true),
