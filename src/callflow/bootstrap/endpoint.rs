@@ -5,7 +5,8 @@
 //! settings, closed groups or an owner. Master keeps a user's own members.
 //!
 //! Merged are `call_restriction`, `caller_id`, `caller_id_options`, `dial_plan`, `language`,
-//! `music_on_hold` and `presence_id`; KAZOO's other attributes play no part before the first node.
+//! `music_on_hold` and `presence_id`; KAZOO's other attributes play no part before the first node, but
+//! it dies of their shapes as well.
 //!
 //! Source: `kz_endpoint.erl` of 4.3 (`check_endpoint_enabled`, `merge_attributes`,
 //! `merge_attribute`, `merge_attribute_caller_id`, `caller_id_owner_attr`, `merge_value`,
@@ -21,6 +22,9 @@ use crate::callflow::{AccountId, Documents, EndpointRestrictions, Misshapen, NoE
 use crate::json::{self, Object};
 
 const CALLER_ID: &str = "caller_id";
+const CALL_FORWARD: &str = "call_forward";
+/// Attributes of which nothing but the shape matters here.
+const OTHER_OBJECTS: [&str; 5] = ["call_waiting", "formatters", "metaflows", "mobile", "ringtones"];
 const INTERNAL_NAME: [&str; 2] = ["internal", "name"];
 
 /// A merged endpoint.
@@ -139,6 +143,7 @@ fn merged(
     let layers = [("account", account), ("endpoint", &endpoint), ("owner", owner)];
     let options = merging.layers("caller_id_options", layers);
     let music = merging.layers("music_on_hold", layers);
+    other_shapes(merging, layers);
     let first = |key| [owner, &endpoint, account].into_iter().find_map(|it| it.get(key).cloned());
     let (language, presence_id) = (first("language"), first("presence_id"));
 
@@ -160,6 +165,27 @@ fn merged(
         }
     }
     endpoint
+}
+
+/// Looks at the shapes of what is not merged here.
+fn other_shapes(merging: &mut Merging, layers: [(&str, &Object); 3]) {
+    let [account, endpoint, owner] = layers;
+    for key in OTHER_OBJECTS {
+        for (part, document) in layers {
+            merging.object(part, document, key);
+        }
+    }
+    for (part, document) in layers {
+        let disturbed = kz_json::get(document, &["do_not_disturb", "enabled"]);
+        merging.note(part, document, disturbed);
+    }
+    // A device that is forwarded itself is not asked who else is.
+    let own = merging.object(endpoint.0, endpoint.1, CALL_FORWARD);
+    if !own.is_some_and(|own| json::is_true(own, "enabled", false)) {
+        for (part, document) in [account, owner] {
+            merging.object(part, document, CALL_FORWARD);
+        }
+    }
 }
 
 /// Account, device, owner; or, where the account says so, account, owner, device. What comes later

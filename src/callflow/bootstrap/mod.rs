@@ -63,8 +63,8 @@ pub enum Bootstrapped<E> {
         channel_vars: Object,
         /// What 4.3 would have died of, and what could not be read.
         remarks: Vec<Remark<E>>,
-        /// What 4.3 dies of again when it takes the call back, in words: it checks once more
-        /// whether the call is restricted (`cf_route_resume.erl`).
+        /// What 4.3 dies of again when it takes the call back, in words: it goes through all of
+        /// this once more (`cf_route_resume.erl`).
         fatal_again: Option<String>,
     },
 }
@@ -113,9 +113,6 @@ pub async fn bootstrap<D: Documents>(
         let remarks = scene.remarks;
         return Bootstrapped::Restricted(Restriction { reason, call, language, remarks });
     }
-    let fatal = scene.remarks.iter().find(|remark| remark.is_fatal());
-    let fatal_again = fatal.map(ToString::to_string);
-
     let owner = caller.as_ref().and_then(MergedEndpoint::owner_id);
     call.store_kvs("owner_id", owner.map(Value::from));
     if let Some(own) = caller.as_ref().and_then(MergedEndpoint::language) {
@@ -130,5 +127,7 @@ pub async fn bootstrap<D: Documents>(
     if document.is_some() {
         scene.check_account().await;
     }
+    let fatal = scene.remarks.iter().find(|remark| remark.is_fatal());
+    let fatal_again = fatal.map(ToString::to_string);
     Bootstrapped::Ready { call, channel_vars, remarks: scene.remarks, fatal_again }
 }

@@ -56,8 +56,14 @@ pub enum Remark<E> {
 }
 
 impl<E> Remark<E> {
-    /// Whether KAZOO dies of a document of the call, every time it looks at it.
+    /// Whether KAZOO dies of a document, every time it looks at it: when it takes a call back it
+    /// does all it did when the call was won. What is about the caller's number is left out, as the
+    /// call has another one then.
     pub(super) fn is_fatal(&self) -> bool {
-        matches!(self, Self::Misshapen(_) | Self::Unusable { .. })
+        match self {
+            Self::Misshapen(_) | Self::Unusable { .. } | Self::BadRule(_) => true,
+            Self::NoAccount(reason) => !matches!(reason, NoEndpoint::Unreadable { .. }),
+            Self::NoRealm(_) | Self::NoNumber | Self::Unreadable { .. } | Self::Unverified => false,
+        }
     }
 }

@@ -188,23 +188,35 @@ async fn the_language_is_the_accounts_unless_the_endpoint_has_one() {
     }
 }
 
-/// What restricts a call is looked at when it is won and again when it is resumed.
+/// Whatever is looked at when a call is won is looked at again when it is resumed.
 #[tokio::test]
 async fn what_kazoo_dies_of_again_is_told() {
-    for (device, fatal) in [
-        (json!({}), None),
-        (json!({"caller_id": "x"}), Some("caller_id")),
-        (json!({"call_restriction": "deny"}), Some("call_restriction")),
-        (json!({"services": {"audio": "on"}}), Some("audio")),
-        // Only looked at when it is won.
-        (json!({"media": {"encryption": "srtp"}}), None),
+    let nothing = || json!({});
+    for (device, account, fatal) in [
+        (nothing(), nothing(), None),
+        (json!({"caller_id": "x"}), nothing(), Some("caller_id")),
+        (json!({"call_restriction": "deny"}), nothing(), Some("call_restriction")),
+        (json!({"services": {"audio": "on"}}), nothing(), Some("audio")),
+        (json!({"media": {"encryption": "srtp"}}), nothing(), Some("media.encryption")),
+        (json!({"call_waiting": "x"}), nothing(), Some("call_waiting")),
+        (json!({"do_not_disturb": "x"}), nothing(), Some("do_not_disturb")),
+        (json!({"do_not_disturb": {"enabled": "x"}}), nothing(), None),
+        (json!({"call_forward": "x"}), nothing(), Some("call_forward")),
+        (nothing(), json!({"call_forward": "x"}), Some("call_forward")),
+        // The account is looked at as an endpoint of its own, too.
+        (
+            json!({"call_forward": {"enabled": true}}),
+            json!({"call_forward": "x"}),
+            Some("call_forward"),
+        ),
+        (nothing(), json!({"metaflows": "x"}), Some("metaflows")),
+        (nothing(), json!({"enabled": false}), Some("account")),
     ] {
-        let documents = documents(device.clone(), json!({}));
+        let documents = documents(device.clone(), account.clone());
         let ready = run(&documents, call(json!({})), &BootstrapSettings::default()).await;
-        let Bootstrapped::Ready { fatal_again, remarks, .. } = ready else { panic!("{device}") };
+        let Bootstrapped::Ready { fatal_again, .. } = ready else { panic!("{device}") };
         let told = |path: &str| fatal_again.as_ref().is_some_and(|told| told.contains(path));
-        assert!(fatal.map_or(fatal_again.is_none(), told), "{device}: {fatal_again:?}");
-        assert_eq!(remarks.is_empty(), device == json!({}), "{device}");
+        assert!(fatal.map_or(fatal_again.is_none(), told), "{device} {account}: {fatal_again:?}");
     }
 }
 
