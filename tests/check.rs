@@ -89,6 +89,7 @@ const SEEDED: &[(&str, i32, &[&str])] = &[
     ("d18-dial-plan", 0, &["dial-plan-not-classified"]),
     ("d19-stale-capture-group", 0, &["stale-capture-group"]),
     ("d20-pivot", 1, &["pivot-follows"]),
+    ("d20-pivot-manual", 1, &["pivot-follows"]),
     ("d21-not-routed", 1, &["destination-not-routed"]),
     ("d22-two-rules", 0, &["two-number-rules"]),
     ("d23-zero", 1, &["capture-group-zero", "named-groups-recommended", "number-zero"]),

@@ -119,13 +119,16 @@ async fn check_following(snapshot: &Snapshot, action: &Action<'_>, findings: &mu
 
 fn check_pivot(snapshot: &Snapshot, action: &Action<'_>, findings: &mut Findings) {
     use crate::dynamic_cid::Mode;
+    // What was typed is handed back with a static node, which stores it as the static action does.
     let behind = match action.mode() {
-        Mode::Static => wildcard_child(action.node).map(|child| (action.document, child)),
+        Mode::Manual if !action.remote => None,
+        Mode::Static | Mode::Manual => {
+            wildcard_child(action.node).map(|child| (action.document, child))
+        }
         Mode::List | Mode::Lists => {
             let flow = snapshot.callflows_with(NO_MATCH).next().map(|(id, _)| id);
             flow.and_then(|id| Some((id, snapshot.flow(id)?)))
         }
-        Mode::Manual => None,
     };
     let Some((id, flow)) = behind else { return };
     let nodes = Nodes::of(flow, DEPTH);

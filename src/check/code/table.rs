@@ -235,7 +235,7 @@ codes! {
         "They see the one from before the branch: the key and the destination.",
         "Use no such nodes behind a list action.";
     PivotFollows = "pivot-follows", Warning, Some("D20"),
-        "a `pivot` node behind a static or list action",
+        "a `pivot` node behind an action that stores the caller ID",
         "KAZOO cannot write the stored caller ID as JSON: dialling from the pivot fails.",
         "Do not dial from a pivot behind this action.";
     ExternalCallerIdLost = "external-caller-id-lost", Note, Some("D6"),
