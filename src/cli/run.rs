@@ -42,7 +42,9 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
     let mut signals = Signals::new()?;
     let series = whole(settings.operations.metric_series.value);
     let metrics = Arc::new(Metrics::with_series(series));
-    let source = Arc::new(Inspected::new(Arc::new(couchdb(&settings)?), Arc::clone(&metrics)));
+    let couchdb = Arc::new(couchdb(&settings)?);
+    let masking = settings.masking.value;
+    let source = Arc::new(Inspected::new(couchdb, Arc::clone(&metrics), masking));
     let limits = Arc::new(Limits::new(Arc::clone(&metrics)));
     limit_patterns(&settings, &limits);
     let options = DirectoryOptions {
@@ -53,7 +55,7 @@ pub async fn run(_args: RunArgs, settings: Settings) -> Result<ExitCode, CliErro
     let node = settings.node.value.clone();
     let seams = settings.seams.value;
     let options = worker_options(&settings);
-    let records = Arc::new(Records::new(whole(settings.records.value), settings.masking.value));
+    let records = Arc::new(Records::new(whole(settings.records.value), masking));
     let worker =
         Worker::new(options, directory.clone(), Arc::clone(&metrics), Arc::clone(&records));
     let advertise = settings.operations.advertise.value;

@@ -22,6 +22,7 @@ pub struct Subject<'a> {
 }
 
 type Counter = Box<dyn Fn(&Subject<'_>, usize) + Send + Sync>;
+type Shown = Box<dyn Fn(&str) -> String + Send + Sync>;
 
 /// Logs the violations of each document revision once and counts them.
 ///
@@ -31,6 +32,7 @@ pub struct Reporter {
     seen: Mutex<Seen>,
     hasher: RandomState,
     counter: Counter,
+    shown: Shown,
 }
 
 impl Reporter {
@@ -44,7 +46,18 @@ impl Reporter {
         counter: impl Fn(&Subject<'_>, usize) + Send + Sync + 'static,
     ) -> Self {
         let seen = Seen { capacity: capacity.max(1), ..Seen::default() };
-        Self { seen: Mutex::new(seen), hasher: RandomState::new(), counter: Box::new(counter) }
+        Self {
+            seen: Mutex::new(seen),
+            hasher: RandomState::new(),
+            counter: Box::new(counter),
+            shown: Box::new(str::to_owned),
+        }
+    }
+
+    /// The same with another way to show what is wrong, which quotes the document.
+    #[must_use]
+    pub fn showing(self, shown: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self { shown: Box::new(shown), ..self }
     }
 
     /// Validates a document revision the first time it is met, and reports what is wrong with it.
@@ -62,7 +75,7 @@ impl Reporter {
                 revision = subject.revision,
                 schema = subject.schema,
                 path = violation.path,
-                reason = violation.message,
+                reason = (self.shown)(&violation.message),
                 "document does not satisfy its schema"
             );
         }

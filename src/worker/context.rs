@@ -167,6 +167,8 @@ pub struct Route {
     pub found: Option<Found>,
     /// The id of the endpoint that was merged for it.
     pub endpoint_id: Option<String>,
+    /// Why no callflow serves it, in words.
+    pub unserved: Option<String>,
 }
 
 impl Route {
@@ -190,18 +192,16 @@ pub async fn route(
     restrictions: bool,
     context: &Context,
 ) -> Route {
-    let unserved = |routed| Route { routed, found: None, endpoint_id: None };
+    let unserved =
+        |routed, reason| Route { routed, found: None, endpoint_id: None, unserved: Some(reason) };
     let Some(account) = account else {
-        return unserved(Routed::NotFound);
+        return unserved(Routed::NotFound, "the call has no account".to_owned());
     };
     let groups: OptionalGroups = context.departures.optional_groups;
     let found = match callflow::lookup(directory, account, destination, groups).await {
         Ok(found) => found,
-        Err(LookupError::Crash(_)) => return unserved(Routed::Crashed),
-        Err(error) => {
-            tracing::info!(%error, destination, "no callflow serves the destination");
-            return unserved(Routed::NotFound);
-        }
+        Err(error @ LookupError::Crash(_)) => return unserved(Routed::Crashed, error.to_string()),
+        Err(error) => return unserved(Routed::NotFound, error.to_string()),
     };
     let endpoint = if restrictions {
         endpoint(directory, account, authorizing_id, &context.rules).await
@@ -210,7 +210,12 @@ pub async fn route(
     };
     let target = RouteTarget { callflow_id: found.id.clone(), no_match: found.no_match };
     let endpoint_id = authorizing_id.filter(|_| restrictions).map(str::to_owned);
-    Route { routed: Routed::Found { target, endpoint }, found: Some(found), endpoint_id }
+    Route {
+        routed: Routed::Found { target, endpoint },
+        found: Some(found),
+        endpoint_id,
+        unserved: None,
+    }
 }
 
 async fn endpoint(
@@ -300,6 +305,7 @@ mod tests {
             },
             found: None,
             endpoint_id: endpoint_id.map(str::to_owned),
+            unserved: None,
         };
         // Recognisable by a plan that no document has.
         let merged = || Endpoint::Merged(Arc::new(dial_plan("+49")));

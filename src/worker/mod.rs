@@ -151,6 +151,7 @@ impl Worker {
         records: Arc<Records>,
     ) -> Self {
         let seams = options.seams;
+        let reports = Reports::new(records.masking());
         let shared = Arc::new(Shared {
             directory,
             records,
@@ -159,7 +160,7 @@ impl Worker {
             answered: Lately::new(ANSWERED),
             ended_calls: Lately::new(ENDED),
             metrics,
-            reports: Reports::default(),
+            reports,
             gate: Gate::new(options.calls, options.account_rate),
             options,
         });

@@ -7,17 +7,24 @@ use crate::callflow::Following;
 use crate::callflow::bootstrap::Remark;
 use crate::directory::ReadError;
 use crate::dynamic_cid::{BadDeparture, SystemConfig};
+use crate::operations::records::Masking;
 
 /// Texts that are remembered; then the oldest knowledge is dropped and things are said again.
 const REMEMBERED: usize = 4_096;
 
 /// Remembers what was said.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reports {
     said: Mutex<HashSet<String>>,
+    masking: Masking,
 }
 
 impl Reports {
+    /// Nothing was said yet; numbers are shown so.
+    pub(super) fn new(masking: Masking) -> Self {
+        Self { said: Mutex::default(), masking }
+    }
+
     /// Departure settings that cannot be used.
     pub(super) fn departures(&self, bad: &[BadDeparture]) {
         for departure in bad {
@@ -49,7 +56,8 @@ impl Reports {
     pub(super) fn remarks(&self, remarks: &[Remark<ReadError>]) {
         for remark in remarks {
             if self.is_new(format!("remark {remark}")) {
-                tracing::warn!(problem = %remark, "a document of the caller cannot be used as it is");
+                let problem = self.masking.show_in(&remark.to_string());
+                tracing::warn!(problem, "a document of the caller cannot be used as it is");
             }
         }
     }
@@ -85,12 +93,18 @@ impl Reports {
         };
         let flow = flow_id.unwrap_or("none");
         if self.is_new(format!("following {flow} {problem}")) {
+            let cure = match outcome {
+                "unreadable" => "Look at CouchDB",
+                _ => {
+                    "Put the node alone in a callflow of its own and enter it through a callflow node"
+                }
+            };
             tracing::warn!(
                 callflow = flow,
                 problem,
+                cure,
                 "the executed node cannot be located, so the chosen caller ID cannot be handed \
-                 back; the call goes on with its own. Put the node alone in a callflow of its own \
-                 and enter it through a callflow node"
+                 back; the call goes on with its own"
             );
         }
         outcome

@@ -231,7 +231,12 @@ impl<'a> Conversation<'a> {
         let authorizing = authorizing.as_deref();
         let route =
             context::route(directory, account, authorizing, destination, restrictions, context);
-        Box::pin(route).await
+        let route = Box::pin(route).await;
+        if let Some(reason) = &route.unserved {
+            let reason = self.shared.records.masking().show_in(reason);
+            tracing::info!(reason, "no callflow serves the destination");
+        }
+        route
     }
 
     /// Milliseconds since the conversation began: the action's clock.

@@ -105,10 +105,8 @@ async fn begin(
     match entered {
         Bootstrapped::Restricted(restriction) => {
             shared.reports.remarks(&restriction.remarks);
-            tracing::info!(
-                reason = %restriction.reason,
-                "refused before the callflow's first node, as KAZOO does"
-            );
+            let reason = shared.records.masking().show_in(&restriction.reason.to_string());
+            tracing::info!(reason, "refused before the callflow's first node, as KAZOO does");
             shared.metrics.decided("unknown", "refused", "restricted");
             let media = context::prompt(
                 directory,
