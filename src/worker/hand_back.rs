@@ -13,6 +13,9 @@ use crate::dynamic_cid::{
 };
 use crate::numbers::OnBadRule;
 
+/// The callflow module whose nodes are looked for.
+const MODULE: &str = "dynamic_cid";
+
 /// What was decided for a call.
 #[derive(Debug, Clone, Copy)]
 pub struct Decision<'a> {
@@ -77,7 +80,7 @@ pub fn look_ahead(directory: &Directory, account: Option<&AccountId>, call: &Cal
     let (flow_id, data) = (flow_id.to_owned(), job.data.clone());
     tokio::spawn(async move {
         let flow_id = Some(flow_id.as_str());
-        drop(callflow::following(&directory, &account, flow_id, &data, "dynamic_cid").await);
+        drop(callflow::following(&directory, &account, flow_id, &data, MODULE).await);
     });
 }
 
@@ -91,7 +94,7 @@ async fn follow(
         return Following::NotFound(NotFound::NoFlowId);
     };
     let flow_id = call.kvs("cf_flow_id").and_then(Value::as_str);
-    callflow::following(directory, account, flow_id, &job.data, "dynamic_cid").await
+    callflow::following(directory, account, flow_id, &job.data, MODULE).await
 }
 
 /// What off-net nodes would dial: `to_did` passes by the endpoint's dial plan, so it is applied
@@ -141,5 +144,61 @@ fn native_agrees(decision: &Decision<'_>) -> bool {
                 step = kazoo.on(0, &Event::Routed(routed));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::directory::{Database, DirectoryOptions, Folder, Observer};
+    use crate::dynamic_cid::SystemConfig;
+
+    /// How reads of documents ended.
+    #[derive(Default)]
+    struct Reads(Mutex<Vec<&'static str>>);
+
+    impl Observer for Reads {
+        fn read(&self, what: &'static str, outcome: &'static str) {
+            if what == "document" {
+                self.0.lock().unwrap().push(outcome);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_search_wants_is_there_when_it_begins() {
+        let account = AccountId::new("c1d00000000000000000000000000001").unwrap();
+        let data = json!({"action": "manual"});
+        let node = json!({"module": "dynamic_cid", "remote_execution": true, "data": data});
+        let document = json!({"_id": "flow1", "pvt_type": "callflow", "flow": node});
+        let database = Database::account(&account);
+        let folder = Folder::from_documents([(database, vec![document])]).unwrap();
+        let reads = Arc::new(Reads::default());
+        let observer = Some(Arc::clone(&reads) as Arc<dyn Observer>);
+        let options = DirectoryOptions { observer, ..DirectoryOptions::default() };
+        let directory = Directory::new(Arc::new(folder), options);
+        let call = json!({"Key-Value-Store": {"cf_flow_id": "flow1"}});
+        let call = Call::new(call.as_object().cloned().unwrap());
+        let data = data.as_object().cloned().unwrap();
+        let job = Job::new(data, &call, &SystemConfig::default());
+
+        look_ahead(&directory, Some(&account), &call, &job);
+        let known = || reads.0.lock().unwrap().clone();
+        for _ in 0..400 {
+            if known().len() >= 2 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // The callflow, and the account, which may have a preflow.
+        assert_eq!(known(), ["miss", "miss"]);
+        let found = follow(&directory, Some(&account), &call, &job).await;
+        assert!(found.node().is_some(), "{found:?}");
+        assert_eq!(known(), ["miss", "miss", "hit", "hit"]);
     }
 }
