@@ -231,7 +231,7 @@ pub(super) fn answer(kind: &str) -> String {
         "hang_up" => "nothing: no node follows, so the call is hung up, as callflow would",
         "destroyed" => "nothing: the caller hung up",
         "unresumable" => {
-            "nothing: KAZOO would die of the endpoint when it takes the call back, so the caller hears \
+            "nothing: KAZOO would die of a document when it takes the call back, so the caller hears \
              the fault prompt and is hung up"
         }
         LEFT => "none: callflow has the call",

@@ -44,7 +44,7 @@ pub const ENDS: &[(&str, &str)] = &[
     ("overdue", "ended with the fault prompt: it took too long"),
     (
         "unresumable",
-        "ended with the fault prompt: KAZOO dies of the endpoint when it takes the call back",
+        "ended with the fault prompt: KAZOO dies of a document when it takes the call back",
     ),
     ("panicked", "a defect of the worker; the caller was told or went on"),
     ("destroyed", "the caller hung up"),
